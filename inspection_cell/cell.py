@@ -1,0 +1,266 @@
+"""`cell.yaml`: one physical station: its sensors, its robot, its reject side, its limits."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from inspection_cell.errors import ConfigError, DataError, Problem
+from inspection_cell.geometry import Intrinsics
+from inspection_cell.schema import Name, Pose, Share, StrictModel, load_yaml
+
+Milliseconds = Annotated[float, Field(ge=0.0, le=60_000.0)]
+Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
+
+
+class StampMeaning(StrEnum):
+    """What the stamp of a sensor's messages says about the exposure."""
+
+    EXPOSURE_START = 'exposure_start'
+    EXPOSURE_END = 'exposure_end'
+    ARRIVAL = 'arrival'
+
+
+class Stamp(StrictModel):
+    """How the begin of the exposure follows from a message's stamp."""
+
+    meaning: StampMeaning = StampMeaning.EXPOSURE_START
+    """Begin of exposure, end of exposure, or time of arrival at the driver."""
+    exposure_ms: Milliseconds = 0.0
+    """Exposure time, ms; subtracted for `exposure_end` and `arrival`."""
+    latency_ms: Milliseconds = 0.0
+    """Longest time from end of exposure to the stamp, ms; subtracted for `arrival`."""
+    uncertainty_ms: Milliseconds = 1.0
+    """Clock difference between sensor and robot host, ms; frames must be newer by this much."""
+
+
+class Trigger(StrictModel):
+    """How a sensor is made to expose."""
+
+    kind: Literal['free_running', 'software'] = 'free_running'
+    """`free_running` sends frames by itself; `software` exposes when a message arrives."""
+    topic: str = ''
+    """Topic (std_msgs/Empty) that triggers; required for `software`."""
+
+    @model_validator(mode='after')
+    def _topic_for_software(self) -> Self:
+        if (self.kind == 'software') != bool(self.topic):
+            raise ValueError('topic is required for software triggers and for no other kind')
+        return self
+
+
+class CameraIntrinsics(StrictModel):
+    """Geometry of a camera as in sensor_msgs/CameraInfo."""
+
+    width: int = Field(ge=1, le=20_000)
+    """Pixels."""
+    height: int = Field(ge=1, le=20_000)
+    """Pixels."""
+    fx: float = Field(gt=0)
+    """Focal length, pixels."""
+    fy: float = Field(gt=0)
+    """Focal length, pixels."""
+    cx: float
+    """Principal point, pixels."""
+    cy: float
+    """Principal point, pixels."""
+    distortion_model: Literal['plumb_bob', 'rational_polynomial', 'equidistant'] = 'plumb_bob'
+    """As in CameraInfo."""
+    distortion: tuple[float, ...] = ()
+    """Coefficients in the order of CameraInfo `d`."""
+
+    @model_validator(mode='after')
+    def _a_camera(self) -> Self:
+        try:
+            self.value()
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def value(self) -> Intrinsics:
+        """The same as the geometry that the core uses."""
+        return Intrinsics(**self.model_dump())
+
+
+class _Sensor(StrictModel):
+    pose: Pose
+    """Pose of the optical frame (x right, y down, z forward) in the cell."""
+    stamp: Stamp = Stamp()
+    """What the stamps mean."""
+    trigger: Trigger = Trigger()
+    """How the sensor is made to expose."""
+    deadline_s: Seconds = 2.0
+    """Seconds from the capture request within which a frame must arrive."""
+    inspect_s: Seconds = 5.0
+    """Seconds from the captured frame within which the findings must arrive."""
+    qos: Literal['auto', 'reliable', 'best_effort'] = 'auto'
+    """Reliability of the subscription; `auto` matches what the publisher offers."""
+
+
+class Camera(_Sensor):
+    """A camera that publishes sensor_msgs/Image."""
+
+    kind: Literal['camera']
+    topic: str
+    """Topic of sensor_msgs/Image, relative to the cell's namespace."""
+    camera_info_topic: str = ''
+    """Topic of sensor_msgs/CameraInfo; empty when `intrinsics` are given here."""
+    intrinsics: CameraIntrinsics | None = None
+    """Geometry; for a camera with `camera_info_topic` the simulator's."""
+
+    @model_validator(mode='after')
+    def _geometry_known(self) -> Self:
+        if not self.camera_info_topic and self.intrinsics is None:
+            raise ValueError('give camera_info_topic or intrinsics')
+        return self
+
+
+class Scanner(_Sensor):
+    """A 3D sensor that publishes sensor_msgs/PointCloud2 in its optical frame."""
+
+    kind: Literal['scanner']
+    topic: str
+    """Topic of sensor_msgs/PointCloud2, relative to the cell's namespace."""
+    intrinsics: CameraIntrinsics | None = None
+    """Resolution and field of view for the simulator; not needed with hardware."""
+
+
+Sensor = Annotated[Camera | Scanner, Field(discriminator='kind')]
+
+
+class Robot(StrictModel):
+    """The robot side: who serves PresentPart."""
+
+    action: str = 'present_part'
+    """Name of the PresentPart action, relative to the cell's namespace."""
+    timeout_s: Seconds = 20.0
+    """Longest time for one presentation, s."""
+
+
+class Disposition(StrictModel):
+    """Where parts go and how the reject side learns of them."""
+
+    kind: Literal['robot_place', 'gate', 'belt'] = 'robot_place'
+    """`robot_place`: the robot puts the part where told; `gate`, `belt`: an actuator diverts."""
+    buffer: int = Field(default=1, ge=1, le=100)
+    """Parts that may wait between inspection and gate; robot_place allows only 1."""
+    part_present_topic: str = ''
+    """Topic (inspection_cell_msgs/PartArrived) of the reject side's own part sensor."""
+    release_valid_s: Seconds = 1.0
+    """How long one release permit holds unless repeated, s."""
+    decide_within_s: Seconds = 30.0
+    """Longest wait for a permit after the part arrived, s; then it is diverted."""
+    confirm_within_s: Seconds = 5.0
+    """Longest wait for the actuator's confirmation, s."""
+    bins: dict[Literal['ACCEPT', 'REJECT', 'REVIEW', 'UNKNOWN'], Name] = Field(
+        default={
+            'ACCEPT': 'good',
+            'REJECT': 'scrap',
+            'REVIEW': 'review',
+            'UNKNOWN': 'review',
+        }
+    )
+    """Name of the bin for each decision."""
+    pulse_topic: str = ''
+    """Topic (std_msgs/Bool) for a simple ejector: true for `pulse_ms` per diverted part. Not
+    fail-safe: a broken wire lets parts pass."""
+    pulse_ms: Milliseconds = 100.0
+    """Length of the pulse, ms."""
+
+    @model_validator(mode='after')
+    def _consistent(self) -> Self:
+        if self.kind == 'robot_place' and self.buffer != 1:
+            raise ValueError('buffer must be 1 for robot_place')
+        missing = {'ACCEPT', 'REJECT', 'REVIEW', 'UNKNOWN'} - set(self.bins)
+        if missing:
+            raise ValueError(f'bins must name every decision; missing {sorted(missing)}')
+        others = {name for decision, name in self.bins.items() if decision != 'ACCEPT'}
+        if self.bins['ACCEPT'] in others:
+            raise ValueError('the bin of ACCEPT must differ from all others')
+        return self
+
+
+class Limits(StrictModel):
+    """Limits of the machine that runs the cell."""
+
+    min_free_disk_mb: float = Field(default=500.0, ge=0)
+    """Below this much free disk no part is accepted, MB."""
+    queue: int = Field(default=8, ge=1, le=1000)
+    """Captured views that may wait in an inspector."""
+
+
+class Simulation(StrictModel):
+    """What the simulator does to robot and sensors; hardware ignores it."""
+
+    pose_error_mm: float = Field(default=0.3, ge=0)
+    """Standard deviation of the robot's position error per axis, mm."""
+    pose_error_deg: float = Field(default=0.2, ge=0)
+    """Standard deviation of the robot's rotation error per axis, degrees."""
+    move_s: float = Field(default=0.5, ge=0, le=60)
+    """Time of one robot move, s."""
+    range_noise_mm: float = Field(default=0.05, ge=0)
+    """Standard deviation of the scanner's range, mm."""
+    dropout_share: Share = 0.03
+    """Share of scan points that are lost."""
+    edge_outlier_share: Share = 0.3
+    """Share of points at depth edges that fly between the surfaces."""
+    image_noise: float = Field(default=2.0, ge=0, le=50)
+    """Standard deviation of the camera's noise, grey levels of 255."""
+    light_variation: Share = 0.1
+    """Relative standard deviation of the light's strength from part to part."""
+
+
+class CellFile(StrictModel):
+    """The content of `cell.yaml`."""
+
+    format: Literal[1]
+    """Version of this file format."""
+    name: Name
+    """Name of the cell; also the default namespace."""
+    sensors: dict[Name, Sensor] = Field(min_length=1)
+    """The sensors by name."""
+    robot: Robot = Robot()
+    """The robot side."""
+    disposition: Disposition = Disposition()
+    """The reject side."""
+    limits: Limits = Limits()
+    """Limits of the machine."""
+    simulation: Simulation = Simulation()
+    """The simulator's settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A checked `cell.yaml` with where it came from."""
+
+    path: Path
+    sha256: str
+    file: CellFile
+
+    @property
+    def sensors(self) -> dict[str, Camera | Scanner]:
+        """The sensors by name."""
+        return dict(self.file.sensors)
+
+    @property
+    def cameras(self) -> dict[str, Camera]:
+        """The cameras by name."""
+        return {name: s for name, s in self.file.sensors.items() if isinstance(s, Camera)}
+
+    @property
+    def scanners(self) -> dict[str, Scanner]:
+        """The scanners by name."""
+        return {name: s for name, s in self.file.sensors.items() if isinstance(s, Scanner)}
+
+
+def load_cell(path: Path) -> Cell:
+    """Read and check a `cell.yaml`; raises ConfigError with every problem."""
+    file, sha256 = load_yaml(path, CellFile)
+    topics = [sensor.topic for sensor in file.sensors.values()]
+    twice = sorted({topic for topic in topics if topics.count(topic) > 1})
+    if twice:
+        problem = Problem('sensors', ', '.join(twice), 'each topic belongs to one sensor')
+        raise ConfigError(path, [problem])
+    return Cell(path.resolve(), sha256, file)

@@ -1,0 +1,251 @@
+"""The values that travel from the inspectors to the verdict, and the verdict itself."""
+
+import math
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspection_cell.errors import DataError
+from inspection_cell.geometry import Intrinsics, Transform, checked_transform, read_only
+from inspection_cell.observations import ViewKey
+
+
+class Decision(IntEnum):
+    """What is to be done with the part; a value never filled in is not an ACCEPT."""
+
+    UNKNOWN = 0
+    ACCEPT = 1
+    REJECT = 2
+    REVIEW = 3
+
+
+class ViewStatus(IntEnum):
+    """How the inspection of one view ended; only OK counts as evidence."""
+
+    UNKNOWN = 0  # never filled in
+    OK = 1  # inspected
+    MISSING = 2  # nothing arrived within the view's deadline
+    LATE = 3  # the inspector answered after the deadline
+    REFUSED = 4  # frames came, but none belonged to this view
+    MALFORMED = 5  # the message could not be decoded
+    NOT_REGISTERED = 6  # the scan does not fit the reference
+    OVERLOADED = 7  # the inspector's queue was full
+    ERROR = 8  # the inspector failed; the reason names the exception
+
+
+class PresenceStatus(IntEnum):
+    """Whether the view proves that this part, of this type, was there."""
+
+    UNKNOWN = 0  # not judged
+    PRESENT = 1
+    ABSENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Positive evidence of the part in one view, in words, with its measure in [0, 1]."""
+
+    status: PresenceStatus = PresenceStatus.UNKNOWN
+    evidence: str = ''
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that one view shows.
+
+    Attributes:
+        label: class of the detector, or kind of a surface region (dent, burr, ...).
+        score: confidence in [0, 1]; 1.0 for a measured region.
+        value: the measured quantity in `unit`, judged against `limit`; 0 where there is none.
+        box_px: (4,) x0, y0, x1, y1 in the image, for cameras.
+        polygon_px: (K, 2) outline in the image, where the model gives one.
+        position_m: (3,) in the part frame, where the view knows it (scans do).
+        normal: (3,) unit, outward, part frame.
+        length_mm: longest extent on the surface.
+        peak_mm: largest signed deviation, positive outward.
+    """
+
+    label: str
+    score: float
+    value: float = 0.0
+    limit: float = 0.0
+    unit: str = ''
+    box_px: NDArray[np.float64] | None = None
+    polygon_px: NDArray[np.float64] | None = None
+    position_m: NDArray[np.float64] | None = None
+    normal: NDArray[np.float64] | None = None
+    area_mm2: float = 0.0
+    length_mm: float = 0.0
+    peak_mm: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check ranges and shapes once, and freeze the arrays."""
+        if not 0.0 <= self.score <= 1.0:
+            raise DataError(f'finding {self.label!r}: score {self.score} is not in [0, 1]')
+        _refuse_nan(self, f'finding {self.label!r}')
+        for name, shape in (
+            ('box_px', (4,)),
+            ('polygon_px', (None, 2)),
+            ('position_m', (3,)),
+            ('normal', (3,)),
+        ):
+            value = getattr(self, name)
+            if value is not None:
+                frozen = read_only(value, shape, f'finding {self.label!r}: {name}')
+                object.__setattr__(self, name, frozen)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """A file that an inspector wrote: name relative to the data folder, hash, what it shows."""
+
+    name: str
+    sha256: str
+    kind: str  # 'image', 'annotated', 'scan', 'deviation'
+    host: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFindings:
+    """All that one view says about one part.
+
+    Attributes:
+        stamp_ns: begin of exposure on the ROS clock; 0 when nothing was captured.
+        inspect_s: seconds from captured frame to findings.
+        transform_part_to_sensor: pose of the part as reported, in the optical frame.
+        transform_part_to_cell_refined: the scan's registration; None for cameras.
+        intrinsics: of the camera, for projection onto the part; None for scanners.
+        seen: (M,) bool over the reference's sample points that this scan saw; None for cameras
+            (their visibility follows from pose and intrinsics).
+        model_hash: sha256 of the detector's weights; empty for scanners.
+        reference_hash: sha256 of the reference mesh that a scan was compared with.
+    """
+
+    inspection_id: str
+    view: ViewKey
+    status: ViewStatus = ViewStatus.UNKNOWN
+    reason: str = ''
+    presence: Presence = Presence()
+    findings: tuple[Finding, ...] = ()
+    evidence: tuple[EvidenceFile, ...] = ()
+    stamp_ns: int = 0
+    inspect_s: float = 0.0
+    transform_part_to_sensor: Transform | None = None
+    transform_part_to_cell_refined: Transform | None = None
+    intrinsics: Intrinsics | None = None
+    seen: NDArray[np.bool_] | None = None
+    model_hash: str = ''
+    reference_hash: str = ''
+
+    def __post_init__(self) -> None:
+        """Check and freeze the arrays."""
+        for name in ('transform_part_to_sensor', 'transform_part_to_cell_refined'):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, checked_transform(value, f'{self.view}: {name}'))
+        if self.seen is not None:
+            seen = np.array(self.seen, dtype=np.bool_)
+            seen.flags.writeable = False
+            object.__setattr__(self, 'seen', seen)
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether this view was inspected and proves the part's presence."""
+        return self.status is ViewStatus.OK and self.presence.status is PresenceStatus.PRESENT
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One finding that a defect was merged from."""
+
+    view: ViewKey
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A physical thing on the part, merged from findings of one or several views.
+
+    Attributes:
+        position_m: (3,) in the part frame; None where no view could place it.
+        normal: (3,) unit, outward, part frame.
+        probability: that it is real, in [0, 1].
+        value: the measured quantity in `unit` that the recipe limits (length, area or peak).
+    """
+
+    label: str
+    probability: float
+    position_m: NDArray[np.float64] | None = None
+    normal: NDArray[np.float64] | None = None
+    length_mm: float = 0.0
+    area_mm2: float = 0.0
+    peak_mm: float = 0.0
+    value: float = 0.0
+    limit: float = 0.0
+    unit: str = ''
+    sources: tuple[Source, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the probability and freeze the arrays."""
+        if not 0.0 <= self.probability <= 1.0:
+            raise DataError(f'defect {self.label!r}: probability {self.probability} not in [0, 1]')
+        _refuse_nan(self, f'defect {self.label!r}')
+        for name in ('position_m', 'normal'):
+            value = getattr(self, name)
+            if value is not None:
+                frozen = read_only(value, (3,), f'defect {self.label!r}: {name}')
+                object.__setattr__(self, name, frozen)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The share of the reference surface that valid views saw, against what is demanded."""
+
+    share: float
+    minimum: float
+    unseen: tuple[str, ...] = ()  # names of zones (or required views) that fall short
+
+    def __post_init__(self) -> None:
+        """Refuse shares that no comparison with the minimum could judge."""
+        if not (0.0 <= self.share <= 1.0 and 0.0 <= self.minimum <= 1.0):
+            raise DataError(f'coverage: {self.share} of {self.minimum} demanded: not in [0, 1]')
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a decision was taken: a code for machines, words for people, value against limit."""
+
+    code: str
+    text: str
+    value: float = 0.0
+    limit: float = 0.0
+    decision: Decision = Decision.UNKNOWN  # what this reason alone leads to
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The decision on one part with all that led to it."""
+
+    inspection_id: str
+    part_id: str
+    part_type: str
+    decision: Decision = Decision.UNKNOWN
+    reasons: tuple[Reason, ...] = ()
+    defects: tuple[Defect, ...] = ()
+    coverage: Coverage | None = None
+    views: tuple[ViewFindings, ...] = field(default=())
+    stamp_ns: int = 0  # when it was reached, ROS clock
+    recipe_hash: str = ''
+    cell_hash: str = ''
+    software_version: str = ''
+
+
+def _refuse_nan(measured: Finding | Defect, where: str) -> None:
+    """A NaN exceeds no limit: it would let a defect pass."""
+    for name in ('value', 'limit', 'area_mm2', 'length_mm', 'peak_mm'):
+        if math.isnan(getattr(measured, name)):
+            raise DataError(f'{where}: {name} is not a number')

@@ -1,0 +1,97 @@
+"""What sensors deliver: images and scans, each with the view that it belongs to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspection_cell.errors import DataError
+from inspection_cell.geometry import Intrinsics, Transform, checked_transform, invert
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ViewKey:
+    """One sensor at one presentation."""
+
+    presentation: str
+    sensor: str
+
+    def __str__(self) -> str:
+        """Words as they appear in reasons: `left at top`."""
+        return f'{self.sensor} at {self.presentation}'
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Pixels as they came, read-only: (H, W) or (H, W, 3) in B, G, R order.
+
+    dtype uint8, uint16 (16 bit grey or depth in mm) or float32 (depth in metres).
+    """
+
+    pixels: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that no inspector can use."""
+        shape = self.pixels.shape
+        if len(shape) not in (2, 3) or 0 in shape or (len(shape) == 3 and shape[2] != 3):
+            raise DataError(f'image: expected (H, W) or (H, W, 3) pixels, got shape {shape}')
+        if self.pixels.dtype not in (np.uint8, np.uint16, np.float32):
+            raise DataError(f'image: expected uint8, uint16 or float32, got {self.pixels.dtype}')
+        object.__setattr__(self, 'pixels', _frozen_view(self.pixels))
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Valid points (N, 3) float32 in metres, in the scanner's optical frame; no NaN."""
+
+    points: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that are not finite float32 points."""
+        if self.points.ndim != 2 or self.points.shape[1] != 3 or self.points.dtype != np.float32:
+            raise DataError(
+                f'scan: expected (N, 3) float32, got {self.points.shape} {self.points.dtype}'
+            )
+        if not np.isfinite(self.points).all():
+            raise DataError('scan: points must be finite; the decoder drops invalid ones')
+        object.__setattr__(self, 'points', _frozen_view(self.points))
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one sensor delivered for one view.
+
+    Attributes:
+        stamp_ns: begin of exposure on the sensor's ROS clock.
+        transform_part_to_cell: pose of the part as the robot reported it, metres.
+        transform_sensor_to_cell: pose of the sensor's optical frame, metres.
+        intrinsics: of a camera; None for a scanner.
+    """
+
+    inspection_id: str
+    view: ViewKey
+    stamp_ns: int
+    data: Image | Scan
+    transform_part_to_cell: Transform
+    transform_sensor_to_cell: Transform
+    intrinsics: Intrinsics | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse poses that are not rigid, and freeze them."""
+        for name in ('transform_part_to_cell', 'transform_sensor_to_cell'):
+            frozen = checked_transform(getattr(self, name), f'{self.view}: {name}')
+            object.__setattr__(self, name, frozen)
+
+    @property
+    def transform_part_to_sensor(self) -> Transform:
+        """Pose of the part in the sensor's optical frame."""
+        transform: Transform = invert(self.transform_sensor_to_cell) @ self.transform_part_to_cell
+        return transform
+
+
+def _frozen_view(array: NDArray[Any]) -> NDArray[Any]:
+    """The same memory, read-only through this name only."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,233 @@
+"""`recipe.yaml`: one part type: reference, presentations, what to look for, what is allowed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from inspection_cell.cell import Camera, Cell, Scanner
+from inspection_cell.errors import ConfigError, Problem
+from inspection_cell.schema import Name, Pose, Share, StrictModel, load_yaml
+
+PositiveMm = Annotated[float, Field(gt=0.0, le=10_000.0)]
+
+
+class Reference(StrictModel):
+    """The part's nominal shape."""
+
+    mesh: str
+    """Mesh file (ply, stl, obj), relative to the recipe's folder."""
+    units: Literal['mm', 'm']
+    """Unit of the mesh's coordinates."""
+
+
+class Presentation(StrictModel):
+    """One pose in which the robot holds the part."""
+
+    pose: Pose
+    """`transform_part_to_cell`: depends on part and grasp."""
+    sensors: tuple[Name, ...] = Field(min_length=1)
+    """Which sensors of the cell look at the part in this pose."""
+
+
+class Feature(StrictModel):
+    """Something that a good part shows, found by the detector: proof of presence."""
+
+    label: str
+    """Class of the detector."""
+    positions_mm: tuple[tuple[float, float, float], ...] = ()
+    """Where the features are on the part, part frame, mm; those visible in a view are expected."""
+    count: int | None = Field(default=None, ge=1)
+    """How many each view must show; only where there are no positions (`reference: none`)."""
+    gate_mm: PositiveMm = 4.0
+    """Greatest distance of a detection from its expected position, mm on the part."""
+    min_score: Share = 0.4
+    """Detections below do not count."""
+
+    @model_validator(mode='after')
+    def _positions_or_count(self) -> Self:
+        if bool(self.positions_mm) == (self.count is not None):
+            raise ValueError('give either positions_mm or count')
+        return self
+
+
+class ClassLimit(StrictModel):
+    """What is allowed of one class of the detector."""
+
+    min_score: Share = 0.4
+    """Detections below are not findings."""
+    max_length_mm: float = Field(default=0.0, ge=0)
+    """Longest extent that is still good, mm; 0: none is good. Ignored without a reference mesh."""
+    view_miss_rate: Share = 0.2
+    """Share of visible defects of this class that one view misses; for the fused probability."""
+
+
+class Detection(StrictModel):
+    """The detector and its classes."""
+
+    model: str
+    """Model folder, relative to the recipe's folder or to the data folder's models."""
+    image_size: int | None = Field(default=None, ge=32, le=8192)
+    """Longest side that the network sees, pixels; default: the image's own."""
+    classes: dict[str, ClassLimit] = Field(default={})
+    """Defect classes and what is allowed of them; the model's other classes must be features."""
+    features: tuple[Feature, ...] = ()
+    """Expected features."""
+
+
+class Registration(StrictModel):
+    """When a scan counts as this part."""
+
+    max_shift_mm: PositiveMm = 8.0
+    """Greatest correction of the robot's pose, mm."""
+    max_rotation_deg: float = Field(default=8.0, gt=0, le=180)
+    """Greatest correction of the robot's pose, degrees."""
+    inlier_mm: PositiveMm = 1.0
+    """A scan point this near to the reference is explained by it, mm."""
+    min_explained: Share = 0.8
+    """Share of the scan's points that the reference must explain."""
+    max_residual_mm: PositiveMm = 0.3
+    """Root mean square distance of the explained points, mm."""
+
+
+class Surface(StrictModel):
+    """Comparison of scans with the reference."""
+
+    tolerance_mm: tuple[float, float]
+    """Lower and upper limit of the signed deviation, mm (positive: too much material)."""
+    min_area_mm2: float = Field(default=1.0, gt=0)
+    """Regions smaller than this are no findings, mm²."""
+    crop_mm: PositiveMm = 20.0
+    """Scan points farther than this from the reference at the robot's pose do not count, mm."""
+    registration: Registration = Registration()
+    """When a scan counts as this part."""
+
+    @model_validator(mode='after')
+    def _ordered(self) -> Self:
+        low, high = self.tolerance_mm
+        if not low < 0 < high:
+            raise ValueError('tolerance_mm must be [negative, positive]')
+        return self
+
+
+class Silhouette(StrictModel):
+    """Agreement of the image's foreground with the rendered reference as proof of presence."""
+
+    min_iou: Share = 0.85
+    """Intersection over union that proves presence."""
+    background: Literal['dark', 'bright'] = 'dark'
+    """How the background looks beside the part."""
+
+
+class CoverageDemand(StrictModel):
+    """How much must have been seen."""
+
+    minimum: Share = 0.0
+    """Share of the reference surface that valid views must have seen."""
+    max_incidence_deg: float = Field(default=75.0, gt=0, lt=90)
+    """A surface element counts as seen up to this angle between normal and line of sight."""
+    by: Literal['any', 'scanner', 'camera'] = 'any'
+    """Which sensors' views count."""
+
+
+class Fusion(StrictModel):
+    """How findings of several views become defects."""
+
+    merge_mm: PositiveMm = 6.0
+    """Findings of one physical defect lie this near to each other on the surface, mm."""
+
+
+class DecisionLimits(StrictModel):
+    """Probability limits for a defect."""
+
+    reject_probability: Share = 0.5
+    """A defect at least this probable, beyond its class's limit, means REJECT."""
+    review_probability: Share = 0.3
+    """A defect at least this probable, beyond its class's limit, means REVIEW."""
+
+    @model_validator(mode='after')
+    def _ordered(self) -> Self:
+        if self.review_probability > self.reject_probability:
+            raise ValueError('review_probability must not exceed reject_probability')
+        return self
+
+
+class RecipeFile(StrictModel):
+    """The content of `recipe.yaml`."""
+
+    format: Literal[1]
+    """Version of this file format."""
+    part_type: Name
+    """Name of the part type."""
+    reference: Reference | Literal['none']
+    """The nominal shape; `none`: judged by view, without positions."""
+    presentations: dict[Name, Presentation] = Field(min_length=1)
+    """The poses by name, in the order in which the robot takes them."""
+    detection: Detection | None = None
+    """For the cameras."""
+    surface: Surface | None = None
+    """For the scanners."""
+    silhouette: Silhouette | None = None
+    """Presence by outline, for cameras."""
+    coverage: CoverageDemand = CoverageDemand()
+    """How much must have been seen."""
+    fusion: Fusion = Fusion()
+    """How findings become defects."""
+    decision: DecisionLimits = DecisionLimits()
+    """How probable a defect must be."""
+
+    @model_validator(mode='after')
+    def _reference_where_needed(self) -> Self:
+        if self.reference == 'none' and (self.surface or self.silhouette or self.coverage.minimum):
+            raise ValueError('surface, silhouette and coverage need a reference mesh')
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A checked `recipe.yaml` with where it came from."""
+
+    path: Path
+    sha256: str
+    file: RecipeFile
+
+    @property
+    def part_type(self) -> str:
+        """Name of the part type."""
+        return self.file.part_type
+
+    @property
+    def mesh_path(self) -> Path | None:
+        """The reference mesh, or None for `reference: none`."""
+        if isinstance(self.file.reference, Reference):
+            return self.path.parent / self.file.reference.mesh
+        return None
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a `recipe.yaml`; raises ConfigError with every problem."""
+    file, sha256 = load_yaml(path, RecipeFile)
+    recipe = Recipe(path.resolve(), sha256, file)
+    mesh = recipe.mesh_path
+    if mesh is not None and not mesh.is_file():
+        raise ConfigError(path, [Problem('reference.mesh', str(mesh), 'an existing mesh file')])
+    return recipe
+
+
+def check_fit(recipe: Recipe, cell: Cell) -> None:
+    """Raise ConfigError with every point in which the recipe does not fit the cell."""
+    problems = []
+    for name, presentation in recipe.file.presentations.items():
+        for sensor in presentation.sensors:
+            key = f'presentations.{name}.sensors'
+            kind = cell.sensors.get(sensor)
+            if kind is None:
+                known = ', '.join(cell.sensors)
+                problems.append(Problem(key, sensor, f'a sensor of {cell.path.name}: {known}'))
+            elif isinstance(kind, Camera) and recipe.file.detection is None:
+                problems.append(Problem(key, sensor, 'a camera needs the section `detection`'))
+            elif isinstance(kind, Scanner) and recipe.file.surface is None:
+                problems.append(Problem(key, sensor, 'a scanner needs the section `surface`'))
+    if problems:
+        raise ConfigError(recipe.path, problems)

@@ -1,0 +1,106 @@
+"""`recipe.yaml`: safe defaults, refusal, and whether it fits its cell."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from inspection_cell.cell import Cell, CellFile
+from inspection_cell.errors import ConfigError
+from inspection_cell.recipe import RecipeFile, check_fit, load_recipe
+
+POSE = {'position_mm': [0, 0, 500], 'rpy_deg': [0, 0, 0]}
+SENSOR = {'topic': 'a', 'pose': POSE}
+CELL = Cell(
+    Path('cell.yaml'),
+    '',
+    CellFile(
+        format=1,
+        name='demo',
+        sensors={
+            'left': {**SENSOR, 'kind': 'camera', 'camera_info_topic': 'b'},
+            'scanner': {**SENSOR, 'kind': 'scanner'},
+        },
+    ),
+)
+
+
+def write(folder, **sections):
+    (folder / 'part.stl').write_bytes(b'solid')
+    content = {
+        'format': 1,
+        'part_type': 'bracket',
+        'reference': {'mesh': 'part.stl', 'units': 'mm'},
+        'presentations': {'top': {'pose': POSE, 'sensors': ['left', 'scanner']}},
+        'detection': {'model': 'model'},
+        'surface': {'tolerance_mm': [-0.2, 0.2]},
+        **sections,
+    }
+    path = folder / 'recipe.yaml'
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+def refused(path):
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(path)
+    return str(caught.value)
+
+
+def test_a_good_recipe_loads_and_fits_its_cell(tmp_path):
+    recipe = load_recipe(write(tmp_path))
+    check_fit(recipe, CELL)
+    assert recipe.part_type == 'bracket'
+    assert recipe.mesh_path == tmp_path / 'part.stl'
+
+
+def test_by_default_no_length_of_a_defect_is_allowed(tmp_path):
+    recipe = load_recipe(write(tmp_path, detection={'model': 'm', 'classes': {'scratch': {}}}))
+    assert recipe.file.detection.classes['scratch'].max_length_mm == 0.0
+    assert recipe.file.decision.reject_probability <= 0.5
+
+
+@pytest.mark.parametrize(
+    ('sections', 'words'),
+    [
+        ({'reference': {'mesh': 'absent.stl', 'units': 'mm'}}, 'an existing mesh file'),
+        ({'reference': {'mesh': 'part.stl'}}, 'units: missing'),
+        ({'reference': 'none'}, 'need a reference mesh'),
+        ({'presentations': {}}, 'at least 1'),
+        ({'surface': {'tolerance_mm': [0.1, 0.2]}}, 'must be [negative, positive]'),
+        ({'surface': {'tolerance_mm': [-0.1]}}, 'tolerance_mm.1: missing'),
+        ({'decision': {'review_probability': 0.9}}, 'must not exceed'),
+        ({'coverage': {'minimum': 1.1}}, 'less than or equal to 1'),
+        ({'detection': {'model': 'm', 'features': [{'label': 'screw'}]}}, 'positions_mm or count'),
+        ({'tolerances': {}}, 'unknown key'),
+    ],
+)
+def test_recipes_that_cannot_be_meant_are_refused(tmp_path, sections, words):
+    assert words in refused(write(tmp_path, **sections))
+
+
+def test_every_point_in_which_a_recipe_does_not_fit_its_cell_is_told(tmp_path):
+    presentations = {
+        'top': {'pose': POSE, 'sensors': ['left', 'rear']},
+        'side': {'pose': POSE, 'sensors': ['scanner']},
+    }
+    path = write(tmp_path, presentations=presentations, detection=None, surface=None)
+    with pytest.raises(ConfigError) as caught:
+        check_fit(load_recipe(path), CELL)
+    assert [(problem.key, problem.value) for problem in caught.value.problems] == [
+        ('presentations.top.sensors', 'left'),
+        ('presentations.top.sensors', 'rear'),
+        ('presentations.side.sensors', 'scanner'),
+    ]
+
+
+def test_every_field_of_the_file_is_described_in_the_schema():
+    schema = RecipeFile.model_json_schema()
+    fields = [
+        (name, field)
+        for part in (schema, *schema['$defs'].values())
+        for name, field in part.get('properties', {}).items()
+    ]
+    # pydantic leaves a description out where the referenced section has the same one
+    silent = [name for name, field in fields if not {'description', '$ref'} & set(field)]
+    assert silent == []

@@ -1,0 +1,1 @@
+"""Capture: which frame belongs to a view, and what its bytes mean."""

@@ -1,0 +1,1 @@
+"""Findings of all views become defects of the part: projection, association, probability."""

@@ -1,0 +1,67 @@
+"""Which views speak for a part: the ones that the recipe asks for, each at most once."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from inspection_cell.findings import Presence, PresenceStatus, ViewFindings, ViewStatus
+from inspection_cell.observations import ViewKey
+from inspection_cell.recipe import Recipe
+
+
+def required_views(recipe: Recipe) -> tuple[ViewKey, ...]:
+    """Every view that the recipe asks for, in its order."""
+    return tuple(
+        ViewKey(name, sensor)
+        for name, presentation in recipe.file.presentations.items()
+        for sensor in presentation.sensors
+    )
+
+
+def admit(
+    recipe: Recipe, inspection_id: str, delivered: Iterable[ViewFindings]
+) -> tuple[ViewFindings, ...]:
+    """One `ViewFindings` per required view, in the recipe's order, presence granted.
+
+    A view that was not delivered becomes MISSING, one of another inspection or one delivered
+    twice REFUSED. Views that the recipe does not ask for are left out: they prove nothing.
+    """
+    by_view: dict[ViewKey, list[ViewFindings]] = {view: [] for view in required_views(recipe)}
+    for view in delivered:
+        if view.view in by_view:
+            by_view[view.view].append(view)
+    return grant_presence([_only(inspection_id, view, given) for view, given in by_view.items()])
+
+
+def grant_presence(views: Iterable[ViewFindings]) -> tuple[ViewFindings, ...]:
+    """Let a registered scan prove presence for the cameras of the same presentation.
+
+    Only views that could not judge presence themselves (UNKNOWN) gain it; ABSENT stays ABSENT.
+    """
+    views = tuple(views)
+    proofs = {
+        view.view.presentation: view.view.sensor
+        for view in reversed(views)
+        if view.is_evidence and view.transform_part_to_cell_refined is not None
+    }
+    return tuple(_granted(view, proofs.get(view.view.presentation, '')) for view in views)
+
+
+def _granted(view: ViewFindings, scanner: str) -> ViewFindings:
+    unjudged = view.presence.status is PresenceStatus.UNKNOWN
+    if not scanner or not unjudged or view.status is not ViewStatus.OK:
+        return view
+    evidence = f'registered by {scanner} at {view.view.presentation}'
+    return replace(view, presence=Presence(PresenceStatus.PRESENT, evidence, 1.0))
+
+
+def _only(inspection_id: str, key: ViewKey, given: list[ViewFindings]) -> ViewFindings:
+    own = [view for view in given if view.inspection_id == inspection_id]
+    if len(own) == 1:
+        return own[0]
+    if own:
+        reason = f'findings came {len(own)} times, expected once'
+        return ViewFindings(inspection_id, key, ViewStatus.REFUSED, reason)
+    if given:
+        reason = f'findings are of inspection {given[0].inspection_id}, not {inspection_id}'
+        return ViewFindings(inspection_id, key, ViewStatus.REFUSED, reason)
+    return ViewFindings(inspection_id, key, ViewStatus.MISSING, 'no findings came')

@@ -1,0 +1,74 @@
+"""What a defect measures, and what the recipe allows of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+from inspection_cell.fusion.projection import Located, length_mm
+from inspection_cell.observations import ViewKey
+from inspection_cell.recipe import ClassLimit, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One judged quantity of a defect; a limit of 0 means that none is good.
+
+    Attributes:
+        score: of the strongest finding with this label.
+    """
+
+    label: str
+    score: float
+    value: float
+    limit: float
+    unit: str
+
+
+def exceeds(value: float, limit: float) -> bool:
+    """Whether a value is beyond its limit; limits below zero bound from below, 0 allows none."""
+    if limit == 0.0:
+        return True
+    return value < limit if limit < 0.0 else value > limit
+
+
+def class_limit(recipe: Recipe, label: str) -> ClassLimit:
+    """What the recipe allows of a class; of a class that it does not name, nothing."""
+    detection = recipe.file.detection
+    return (detection.classes.get(label) if detection else None) or ClassLimit()
+
+
+def worst_measure(
+    recipe: Recipe, scanned: Sequence[Located], imaged: Sequence[Located]
+) -> Measure:
+    """The quantity that decides about a defect: beyond its limit first, then the strongest."""
+    measures = [_of_region(recipe, located) for located in scanned]
+    for label in sorted({located.finding.label for located in imaged}):
+        measures.append(_of_class(recipe, label, imaged))
+    return max(measures, key=_severity)
+
+
+def _severity(measure: Measure) -> tuple[bool, float, float, str]:
+    ratio = inf if measure.limit == 0.0 else measure.value / measure.limit
+    return exceeds(measure.value, measure.limit), measure.score, ratio, measure.label
+
+
+def _of_region(recipe: Recipe, located: Located) -> Measure:
+    finding = located.finding
+    if finding.unit:
+        value, limit, unit = finding.value, finding.limit, finding.unit
+    else:
+        low, high = recipe.file.surface.tolerance_mm if recipe.file.surface else (0.0, 0.0)
+        value, limit, unit = finding.peak_mm, high if finding.peak_mm > 0 else low, 'mm'
+    return Measure(finding.label, finding.score, value, limit, unit)
+
+
+def _of_class(recipe: Recipe, label: str, imaged: Sequence[Located]) -> Measure:
+    """Length of a detected class: the longest that any one view shows, all its pieces together."""
+    own = [located for located in imaged if located.finding.label == label]
+    score = max(located.finding.score for located in own)
+    if any(located.position_m is None for located in own):
+        return Measure(label, score, 0.0, 0.0, '')  # a length nobody could measure is not allowed
+    views: set[ViewKey] = {located.view for located in own}
+    length = max(length_mm([o.extent_m for o in own if o.view == view]) for view in views)
+    limit = class_limit(recipe, label).max_length_mm
+    return Measure(label, score, length, limit, 'mm')

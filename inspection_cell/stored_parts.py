@@ -1,0 +1,273 @@
+"""Stored parts for replay: `<dir>/<part_id>/<presentation>/<sensor>.png`, read and checked.
+
+Beside the frames: `<part_id>/part.yaml` (part type, units of the scans), an optional
+`<presentation>/pose.txt` (`transform_part_to_cell`, 4 by 4, metres), an optional
+`<presentation>/<sensor>.camera_info.yaml` and an optional `<part_id>/truth.json`.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar, cast
+
+import cv2
+import numpy as np
+import open3d as o3d
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inspection_cell.cell import Cell
+from inspection_cell.errors import ConfigError, DataError
+from inspection_cell.geometry import Intrinsics, Transform, checked_transform
+from inspection_cell.observations import Image, Observation, Scan, ViewKey
+from inspection_cell.recipe import Recipe
+from inspection_cell.reference import METRES_PER_UNIT
+from inspection_cell.schema import Name, StrictModel, load_yaml
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
+SCAN_SUFFIXES = ('.ply', '.pcd')
+INFO_SUFFIX = '.camera_info.yaml'
+
+T = TypeVar('T')
+
+
+class PartFile(StrictModel):
+    """The content of `part.yaml`."""
+
+    part_type: Name
+    """Name of the recipe."""
+    units: Literal['mm', 'm']
+    """Unit of the scans' coordinates."""
+
+
+class TrueDefect(BaseModel):
+    """One known defect; more may stand in the file than is used here."""
+
+    model_config = ConfigDict(frozen=True, extra='ignore')
+
+    kind: str
+    position_mm: tuple[float, float, float] | None = None
+
+
+class Truth(BaseModel):
+    """The content of `truth.json`."""
+
+    model_config = ConfigDict(frozen=True, extra='ignore')
+
+    good: bool
+    defects: tuple[TrueDefect, ...] = ()
+
+
+class _Matrix(BaseModel):
+    data: tuple[float, ...]
+
+
+class _CameraInfoFile(BaseModel):
+    """A calibration as ROS's camera_calibration writes it; keys not needed here may stand."""
+
+    image_width: int = Field(ge=1)
+    image_height: int = Field(ge=1)
+    distortion_model: str = 'plumb_bob'
+    camera_matrix: _Matrix
+    distortion_coefficients: _Matrix = _Matrix(data=())
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """One image or scan in a file."""
+
+    view: ViewKey
+    path: Path
+    units: Literal['mm', 'm']
+    transform_part_to_cell: Transform | None
+    intrinsics: Intrinsics | None
+
+    def load(self) -> Image | Scan:
+        """Read the file; raises DataError when it is damaged."""
+        if self.path.suffix in IMAGE_SUFFIXES:
+            return read_image(self.path)
+        return read_scan(self.path, self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """One part with all its frames, in the order of the file names."""
+
+    part_id: str
+    part_type: str
+    frames: tuple[StoredFrame, ...]
+    truth: Truth | None
+
+
+def read_stored_parts(folder: Path) -> tuple[StoredPart, ...]:
+    """Every part of a folder, without loading its frames.
+
+    Raises:
+        DataError: with one line per problem of the whole folder, each with its file.
+    """
+    if not folder.is_dir():
+        raise DataError(f'{folder}: expected a folder of stored parts, there is none')
+    problems: list[str] = []
+    folders = sorted(path for path in folder.iterdir() if (path / 'part.yaml').is_file())
+    if not folders:
+        problems.append(f'{folder}: expected folders with a part.yaml, found none')
+    parts = [_read_part(path, problems) for path in folders]
+    if problems:
+        raise DataError('\n'.join(problems))
+    return tuple(part for part in parts if part is not None)
+
+
+def observations(
+    part: StoredPart, cell: Cell, recipe: Recipe, inspection_id: str, stamp_ns: int
+) -> tuple[Observation, ...]:
+    """What the cell's sensors would have delivered of a stored part.
+
+    Poses and intrinsics come from the part's files, else from recipe and cell.
+
+    Raises:
+        DataError: for frames of sensors or presentations that the cell or recipe lacks.
+    """
+    return tuple(
+        _observation(frame, cell, recipe, inspection_id, stamp_ns) for frame in part.frames
+    )
+
+
+def read_image(path: Path) -> Image:
+    """Read png or jpg, grey or colour, 8 or 16 bit; an alpha channel is left out."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise DataError(f'{path}: expected an image (png, jpg), could not be decoded')
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = np.ascontiguousarray(pixels[:, :, :3])
+    try:
+        return Image(cast('NDArray[np.uint8]', pixels))  # Image checks the type
+    except DataError as error:
+        raise DataError(f'{path}: {error}') from error
+
+
+def read_scan(path: Path, units: Literal['mm', 'm']) -> Scan:
+    """Read ply or pcd in the given unit; points that are not finite are left out."""
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        cloud = o3d.io.read_point_cloud(path)
+    points = np.asarray(cloud.points) * METRES_PER_UNIT[units]
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        raise DataError(f'{path}: expected a point cloud (ply, pcd), found no points')
+    return Scan(points.astype(np.float32))
+
+
+def read_pose(path: Path) -> Transform:
+    """Read a rigid 4 by 4 matrix, four lines of four numbers, metres."""
+    try:
+        matrix = np.loadtxt(path, dtype=np.float64)
+    except (OSError, ValueError) as error:
+        raise DataError(f'{path}: expected four lines of four numbers: {error}') from error
+    return checked_transform(matrix, str(path))
+
+
+def read_camera_info(path: Path) -> Intrinsics:
+    """Read a calibration as ROS's camera_calibration writes it."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        info = _CameraInfoFile.model_validate(content)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        raise DataError(f'{path}: expected a camera calibration: {_line(error)}') from error
+    matrix = info.camera_matrix.data
+    if len(matrix) != 9:
+        raise DataError(f'{path}: camera_matrix.data: expected 9 numbers, got {len(matrix)}')
+    try:
+        return Intrinsics(
+            info.image_width,
+            info.image_height,
+            fx=matrix[0],
+            fy=matrix[4],
+            cx=matrix[2],
+            cy=matrix[5],
+            distortion_model=info.distortion_model,
+            distortion=info.distortion_coefficients.data,
+        )
+    except DataError as error:
+        raise DataError(f'{path}: {error}') from error
+
+
+def read_truth(path: Path) -> Truth:
+    """Read what is known about a part."""
+    try:
+        return Truth.model_validate(json.loads(path.read_text(encoding='utf-8')))
+    except (OSError, ValueError) as error:
+        expected = '{"good": true or false, "defects": […]}'
+        raise DataError(f'{path}: expected {expected}: {_line(error)}') from error
+
+
+def _read_part(folder: Path, problems: list[str]) -> StoredPart | None:
+    try:
+        part, _ = load_yaml(folder / 'part.yaml', PartFile)
+    except ConfigError as error:
+        problems.append(str(error))
+        return None
+    frames = [
+        frame
+        for presentation in sorted(path for path in folder.iterdir() if path.is_dir())
+        for frame in _read_presentation(presentation, part.units, problems)
+    ]
+    if not frames:
+        problems.append(f'{folder}: expected <presentation>/<sensor>.png (jpg, ply, pcd)')
+    truth_path = folder / 'truth.json'
+    truth = _kept(read_truth, truth_path, problems) if truth_path.exists() else None
+    return StoredPart(folder.name, part.part_type, tuple(frames), truth)
+
+
+def _read_presentation(
+    folder: Path, units: Literal['mm', 'm'], problems: list[str]
+) -> list[StoredFrame]:
+    pose_path = folder / 'pose.txt'
+    pose = _kept(read_pose, pose_path, problems) if pose_path.exists() else None
+    frames: dict[str, StoredFrame] = {}
+    for path in sorted(folder.iterdir()):
+        if path == pose_path or path.name.endswith(INFO_SUFFIX):
+            continue
+        if path.suffix not in IMAGE_SUFFIXES + SCAN_SUFFIXES:
+            problems.append(f'{path}: expected png, jpg, ply, pcd, pose.txt or *{INFO_SUFFIX}')
+        elif path.stem in frames:
+            problems.append(f'{path}: a second frame of {path.stem}')
+        else:
+            info = folder / (path.stem + INFO_SUFFIX)
+            camera = _kept(read_camera_info, info, problems) if info.exists() else None
+            key = ViewKey(folder.name, path.stem)
+            frames[path.stem] = StoredFrame(key, path, units, pose, camera)
+    return list(frames.values())
+
+
+def _kept(read: Callable[[Path], T], path: Path, problems: list[str]) -> T | None:
+    try:
+        return read(path)
+    except DataError as error:
+        problems.append(str(error))
+        return None
+
+
+def _observation(
+    frame: StoredFrame, cell: Cell, recipe: Recipe, inspection_id: str, stamp_ns: int
+) -> Observation:
+    presentation = recipe.file.presentations.get(frame.view.presentation)
+    sensor = cell.sensors.get(frame.view.sensor)
+    if presentation is None or sensor is None:
+        known = f'{sorted(recipe.file.presentations)} and {sorted(cell.sensors)}'
+        raise DataError(f'{frame.path}: no such presentation and sensor; there are {known}')
+    pose = frame.transform_part_to_cell
+    given = sensor.intrinsics.value() if sensor.kind == 'camera' and sensor.intrinsics else None
+    return Observation(
+        inspection_id,
+        frame.view,
+        stamp_ns,
+        frame.load(),
+        presentation.pose.transform() if pose is None else pose,
+        sensor.pose.transform(),
+        frame.intrinsics or given,
+    )
+
+
+def _line(error: Exception) -> str:
+    return ' '.join(str(error).split())

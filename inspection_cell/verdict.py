@@ -1,0 +1,183 @@
+"""Defects, views and coverage against the recipe: the decision with its reasons."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from inspection_cell import __version__
+from inspection_cell.findings import (
+    Decision,
+    Defect,
+    PresenceStatus,
+    Reason,
+    Verdict,
+    ViewFindings,
+    ViewStatus,
+)
+from inspection_cell.fusion.admission import admit
+from inspection_cell.fusion.fuse import Fused
+from inspection_cell.fusion.limits import exceeds
+from inspection_cell.recipe import Recipe
+
+PRECEDENCE = (Decision.REJECT, Decision.UNKNOWN, Decision.REVIEW, Decision.ACCEPT)
+
+
+def judge(
+    recipe: Recipe,
+    fused: Fused,
+    views: Sequence[ViewFindings],
+    *,
+    inspection_id: str,
+    part_id: str,
+    stamp_ns: int,
+    cell_hash: str,
+) -> Verdict:
+    """Decide about one part; pure.
+
+    Every reason carries the decision that it alone leads to; the part gets the first of REJECT,
+    UNKNOWN, REVIEW, ACCEPT that any reason asks for. ACCEPT needs every required view valid,
+    this part proven, and coverage known and sufficient.
+
+    Args:
+        recipe: brings required views and limits.
+        fused: of the same views.
+        inspection_id: of this inspection; views of another one are refused.
+        part_id: as the line knows the part.
+        cell_hash: of the cell file.
+        views: what came; required views that did not come count as MISSING.
+        stamp_ns: now, ROS clock.
+    """
+    own = admit(recipe, inspection_id, views)
+    reasons = [
+        *_defect_reasons(recipe, fused),
+        *(reason for view in own for reason in _view_reasons(view)),
+        *_part_reasons(own, fused),
+        *_coverage_reasons(fused),
+        *_off_part_reasons(fused),
+    ]
+    decision = _first([reason.decision for reason in reasons] + [Decision.ACCEPT])
+    if decision is Decision.ACCEPT:
+        reasons.append(_accepted(own, fused))
+    reasons.sort(key=lambda reason: PRECEDENCE.index(reason.decision))
+    return Verdict(
+        inspection_id,
+        part_id,
+        recipe.part_type,
+        decision,
+        tuple(reasons),
+        fused.defects,
+        fused.coverage,
+        own,
+        stamp_ns,
+        recipe.sha256,
+        cell_hash,
+        __version__,
+    )
+
+
+def withhold(verdict: Verdict, code: str, text: str) -> Verdict:
+    """The same verdict, no longer ACCEPT, because something outside the views forbids it."""
+    decision = _first([verdict.decision, Decision.UNKNOWN])
+    reason = Reason(code, text, decision=Decision.UNKNOWN)
+    reasons = sorted(
+        (reason, *verdict.reasons), key=lambda given: PRECEDENCE.index(given.decision)
+    )
+    return replace(verdict, decision=decision, reasons=tuple(reasons))
+
+
+def _first(decisions: Iterable[Decision]) -> Decision:
+    return min(decisions, key=PRECEDENCE.index)
+
+
+def _defect_reasons(recipe: Recipe, fused: Fused) -> list[Reason]:
+    limits = recipe.file.decision
+    reasons = []
+    for defect in fused.defects:
+        text = describe(defect)
+        if not exceeds(defect.value, defect.limit):
+            code, decision = 'defect_within_limit', Decision.ACCEPT
+        elif defect.probability >= limits.reject_probability:
+            code, decision = 'defect', Decision.REJECT
+        elif defect.probability >= limits.review_probability:
+            code, decision = 'defect_uncertain', Decision.REVIEW
+        else:
+            code, decision = 'defect_improbable', Decision.ACCEPT
+            text += f'; probable from {limits.review_probability:.2f}'
+        reasons.append(Reason(code, text, defect.value, defect.limit, decision))
+    return reasons
+
+
+def describe(defect: Defect) -> str:
+    """One defect in words: `scratch 0.81 seen by left at top, 12.4 mm long; limit 3 mm`."""
+    seen_by = ' and '.join(sorted({str(source.view) for source in defect.sources}))
+    text = f'{defect.label} {defect.probability:.2f} seen by {seen_by}'
+    unit = f' {defect.unit}' if defect.unit else ''
+    if defect.peak_mm and defect.value == defect.peak_mm:
+        text += f', {defect.value:+.2f}{unit} off the reference'
+    elif defect.value and defect.unit == 'mm':
+        text += f', {defect.value:.1f} mm long'
+    elif defect.value:
+        text += f', {defect.value:.3g}{unit}'
+    return text + (f'; limit {defect.limit:g}{unit}' if defect.limit else '; none is allowed')
+
+
+def _view_reasons(view: ViewFindings) -> list[Reason]:
+    """Why this view alone does not let the part pass; empty when it does."""
+    because = f': {view.reason}' if view.reason else ''
+    if view.status is ViewStatus.NOT_REGISTERED:
+        text = f'{view.view} does not show this part type{because}'
+        return [Reason('view_not_registered', text, decision=Decision.REVIEW)]
+    if view.status is not ViewStatus.OK:
+        words = view.status.name.lower()
+        text = f'{view.view} is {words}{because}'
+        return [Reason(f'view_{words}', text, decision=Decision.UNKNOWN)]
+    if view.presence.status is PresenceStatus.PRESENT:
+        return []
+    told = f': {view.presence.evidence}' if view.presence.evidence else ''
+    code = 'absent' if view.presence.status is PresenceStatus.ABSENT else 'no_presence'
+    text = f'{view.view} does not prove that the part was there{told}'
+    return [Reason(code, text, view.presence.score, 0.0, Decision.REVIEW)]
+
+
+def _part_reasons(own: Sequence[ViewFindings], fused: Fused) -> list[Reason]:
+    reasons = [
+        Reason(
+            'other_reference',
+            f'{view} was compared with another reference mesh than this recipe names',
+            decision=Decision.UNKNOWN,
+        )
+        for view in fused.foreign
+    ]
+    if not any(view.is_evidence for view in own):
+        text = 'no view proves that this part was there'
+        reasons.append(Reason('no_part', text, 0.0, 1.0, Decision.UNKNOWN))
+    return reasons
+
+
+def _coverage_reasons(fused: Fused) -> list[Reason]:
+    coverage = fused.coverage
+    if coverage is None:
+        return [Reason('no_coverage', 'it is not known what was seen', decision=Decision.UNKNOWN)]
+    if coverage.share >= coverage.minimum:
+        return []
+    lacking = f'; no valid view: {", ".join(coverage.unseen)}' if coverage.unseen else ''
+    text = f'{coverage.share:.1%} of the surface seen; at least {coverage.minimum:.1%}{lacking}'
+    return [Reason('coverage', text, coverage.share, coverage.minimum, Decision.REVIEW)]
+
+
+def _off_part_reasons(fused: Fused) -> list[Reason]:
+    return [
+        Reason(
+            'off_part',
+            f'{source.label} {source.score:.2f} seen by {source.view} beside the part; not judged',
+            source.score,
+            decision=Decision.ACCEPT,
+        )
+        for source in fused.off_part
+    ]
+
+
+def _accepted(own: Sequence[ViewFindings], fused: Fused) -> Reason:
+    share = fused.coverage.share if fused.coverage else 0.0
+    minimum = fused.coverage.minimum if fused.coverage else 0.0
+    text = f'no defect beyond its limit in {len(own)} views, {share:.1%} covered'
+    return Reason('accepted', text, share, minimum, Decision.ACCEPT)

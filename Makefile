@@ -1,0 +1,24 @@
+# `make demo` and `make test` are all that a new user needs; both set up what is missing.
+PYTHON ?= python3
+DEMO ?= --parts 20
+RUN = sh setup/run.sh
+
+.PHONY: setup demo test lint clean
+
+setup:
+	@$(PYTHON) setup/install.py
+
+demo: setup
+	@.venv/bin/inspection_cell demo $(DEMO)
+
+test: setup
+	$(RUN) pytest
+	$(RUN) pytest test/ros
+
+lint: setup
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+
+clean:
+	rm -rf .venv build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis

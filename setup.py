@@ -1,0 +1,61 @@
+"""Installs the package for colcon (ament_python) and for pip."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'inspection_cell'
+SHARE = f'share/{NAME}'
+NODES = ('cell', 'client', 'detection', 'process', 'reject', 'replay', 'sim', 'surface')
+TRAIN = ['ultralytics>=8.4', 'onnx>=1.17', 'openvino>=2025']
+
+
+def installed_files() -> list[tuple[str, list[str]]]:
+    """List what goes to the share folder: launch files and everything under config/."""
+    files = [path for path in Path('launch').glob('*.py') if path.is_file()]
+    files += [path for path in Path('config').rglob('*') if path.is_file()]
+    folders = sorted({path.parent for path in files})
+    return [
+        (f'{SHARE}/{folder}', sorted(str(path) for path in files if path.parent == folder))
+        for folder in folders
+    ]
+
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Vision inspection station: from images and scans to released or diverted parts.',
+    maintainer='Inspection Cell maintainers',
+    maintainer_email='maintainers@example.com',
+    license='Apache-2.0',
+    python_requires='>=3.11',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['**/*.html', '**/*.css', '**/*.js', '**/*.sql']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (SHARE, ['package.xml']),
+        *installed_files(),
+    ],
+    install_requires=[
+        'matplotlib>=3.6',
+        'numpy>=1.26',
+        'open3d>=0.19',
+        'opencv-python>=4.8',
+        'openvino>=2025',
+        'pydantic>=2.7',
+        'pyyaml>=6',
+        'rich>=13',
+        'scipy>=1.11',
+        'sqlalchemy>=2',
+        'typer>=0.12',
+    ],
+    # edge: a station that only runs exported models; train: also trains and exports them.
+    extras_require={'edge': [], 'train': TRAIN},
+    entry_points={
+        'console_scripts': [
+            f'{NAME} = {NAME}.cli:main',
+            *(f'{node}_node = {NAME}.nodes.{node}_node:main' for node in NODES),
+        ],
+    },
+    zip_safe=False,
+)

@@ -85,8 +85,8 @@ class CameraIntrinsics(StrictModel):
 
 
 class _Sensor(StrictModel):
-    pose: Pose
-    """Pose of the optical frame (x right, y down, z forward) in the cell."""
+    topic: str
+    """Topic of its messages, relative to the cell's namespace."""
     stamp: Stamp = Stamp()
     """What the stamps mean."""
     trigger: Trigger = Trigger()
@@ -99,12 +99,16 @@ class _Sensor(StrictModel):
     """Reliability of the subscription; `auto` matches what the publisher offers."""
 
 
-class Camera(_Sensor):
+class _PosedSensor(_Sensor):
+    pose: Pose
+    """Pose of the optical frame (x right, y down, z forward) in the cell."""
+
+
+class Camera(_PosedSensor):
     """A camera that publishes sensor_msgs/Image."""
 
     kind: Literal['camera']
-    topic: str
-    """Topic of sensor_msgs/Image, relative to the cell's namespace."""
+    """Which kind of sensor this is."""
     camera_info_topic: str = ''
     """Topic of sensor_msgs/CameraInfo; empty when `intrinsics` are given here."""
     intrinsics: CameraIntrinsics | None = None
@@ -117,17 +121,29 @@ class Camera(_Sensor):
         return self
 
 
-class Scanner(_Sensor):
+class Scanner(_PosedSensor):
     """A 3D sensor that publishes sensor_msgs/PointCloud2 in its optical frame."""
 
     kind: Literal['scanner']
-    topic: str
-    """Topic of sensor_msgs/PointCloud2, relative to the cell's namespace."""
+    """Which kind of sensor this is."""
     intrinsics: CameraIntrinsics | None = None
     """Resolution and field of view for the simulator; not needed with hardware."""
 
 
-Sensor = Annotated[Camera | Scanner, Field(discriminator='kind')]
+class ProcessSensor(_Sensor):
+    """A force, temperature or sound that is published as inspection_cell_msgs/ProcessSignal.
+
+    One message is one recording. `exposure` in `stamp` means the recording: it must have begun
+    after the robot had settled. How long it must be stands in the recipe.
+    """
+
+    kind: Literal['process']
+    """Which kind of sensor this is."""
+    unit: str = Field(min_length=1, max_length=20)
+    """Unit of the values, as the messages name it: N, degC, FS (sound, full scale = 1)."""
+
+
+Sensor = Annotated[Camera | Scanner | ProcessSensor, Field(discriminator='kind')]
 
 
 class Robot(StrictModel):
@@ -240,7 +256,7 @@ class Cell:
     file: CellFile
 
     @property
-    def sensors(self) -> dict[str, Camera | Scanner]:
+    def sensors(self) -> dict[str, Camera | Scanner | ProcessSensor]:
         """The sensors by name."""
         return dict(self.file.sensors)
 
@@ -253,6 +269,16 @@ class Cell:
     def scanners(self) -> dict[str, Scanner]:
         """The scanners by name."""
         return {name: s for name, s in self.file.sensors.items() if isinstance(s, Scanner)}
+
+    @property
+    def posed_sensors(self) -> dict[str, Camera | Scanner]:
+        """The sensors that look at the part from a known pose, by name."""
+        return {**self.cameras, **self.scanners}
+
+    @property
+    def process_sensors(self) -> dict[str, ProcessSensor]:
+        """The process sensors by name."""
+        return {name: s for name, s in self.file.sensors.items() if isinstance(s, ProcessSensor)}
 
 
 def load_cell(path: Path) -> Cell:

@@ -57,8 +57,9 @@ class Finding:
     """Something that one view shows.
 
     Attributes:
-        label: class of the detector, or kind of a surface region (dent, burr, ...).
-        score: confidence in [0, 1]; 1.0 for a measured region.
+        label: class of the detector, kind of a surface region (dent, burr, ...), or
+            `process_<measure>` of a signal.
+        score: confidence in [0, 1]; 1.0 for a measured region or signal.
         value: the measured quantity in `unit`, judged against `limit`; 0 where there is none.
         box_px: (4,) x0, y0, x1, y1 in the image, for cameras.
         polygon_px: (K, 2) outline in the image, where the model gives one.
@@ -104,7 +105,7 @@ class EvidenceFile:
 
     name: str
     sha256: str
-    kind: str  # 'image', 'annotated', 'scan', 'deviation'
+    kind: str  # 'image', 'annotated', 'scan', 'deviation', 'signal'
     host: str = ''
 
 

@@ -1,5 +1,6 @@
-"""What sensors deliver: images and scans, each with the view that it belongs to."""
+"""What sensors deliver: images, scans and signals, each with the view that it belongs to."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,20 +60,49 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """One recording of a process sensor: values (N,) float32 in `unit`, finite, equally spaced."""
+
+    values: NDArray[np.float32]
+    rate_hz: float  # samples per second
+    unit: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no signal."""
+        if self.values.ndim != 1 or self.values.dtype != np.float32:
+            raise DataError(
+                f'signal: expected (N,) float32, got {self.values.shape} {self.values.dtype}'
+            )
+        if not (math.isfinite(self.rate_hz) and self.rate_hz > 0.0):
+            raise DataError(f'signal: expected a rate above 0 Hz, got {self.rate_hz}')
+        invalid = np.flatnonzero(~np.isfinite(self.values))
+        if len(invalid):
+            value, index = self.values[invalid[0]], invalid[0]
+            raise DataError(f'signal: expected finite values, got {value} at sample {index}')
+        object.__setattr__(self, 'values', _frozen_view(self.values))
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording."""
+        return len(self.values) / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What one sensor delivered for one view.
 
     Attributes:
-        stamp_ns: begin of exposure on the sensor's ROS clock.
+        stamp_ns: begin of exposure (of a signal: of the recording) on the sensor's ROS clock.
         transform_part_to_cell: pose of the part as the robot reported it, metres.
-        transform_sensor_to_cell: pose of the sensor's optical frame, metres.
-        intrinsics: of a camera; None for a scanner.
+        transform_sensor_to_cell: pose of the sensor's optical frame, metres; of a process sensor,
+            which has none, the identity.
+        intrinsics: of a camera; None for other sensors.
     """
 
     inspection_id: str
     view: ViewKey
     stamp_ns: int
-    data: Image | Scan
+    data: Image | Scan | Signal
     transform_part_to_cell: Transform
     transform_sensor_to_cell: Transform
     intrinsics: Intrinsics | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from inspection_cell.cell import Camera, Cell, Scanner
+from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner, Seconds
 from inspection_cell.errors import ConfigError, Problem
 from inspection_cell.schema import Name, Pose, Share, StrictModel, load_yaml
 
@@ -120,6 +120,44 @@ class Silhouette(StrictModel):
     """How the background looks beside the part."""
 
 
+class MeasureLimit(StrictModel):
+    """What is allowed of one quantity of a recording."""
+
+    measure: Literal['peak', 'rms', 'minimum', 'maximum', 'mean', 'band_rms']
+    """`peak` is the greatest absolute value, `rms` the root mean square, `band_rms` that of the
+    frequencies in `band_hz` alone."""
+    band_hz: tuple[float, float] | None = None
+    """Lowest and highest frequency of `band_rms`, Hz; both are inside."""
+    low: float | None = None
+    """Smallest value that is still good, in the section's unit; also what a dead sensor would
+    not reach."""
+    high: float | None = None
+    """Greatest value that is still good, in the section's unit."""
+
+    @model_validator(mode='after')
+    def _consistent(self) -> Self:
+        if (self.measure == 'band_rms') != (self.band_hz is not None):
+            raise ValueError('band_hz is required for band_rms and for no other measure')
+        if self.band_hz is not None and not 0.0 <= self.band_hz[0] < self.band_hz[1]:
+            raise ValueError('band_hz must be [lowest, highest], at least 0')
+        if self.low is None and self.high is None:
+            raise ValueError('give low, high or both')
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError('low must not exceed high')
+        return self
+
+
+class ProcessLimits(StrictModel):
+    """What is allowed of the recordings of one process sensor."""
+
+    unit: str = Field(min_length=1, max_length=20)
+    """Unit of the limits: that of the sensor."""
+    min_duration_s: Seconds
+    """Shortest recording that is judged, s."""
+    limits: tuple[MeasureLimit, ...] = Field(min_length=1)
+    """The quantities; one beyond its limits rejects the part."""
+
+
 class CoverageDemand(StrictModel):
     """How much must have been seen."""
 
@@ -170,6 +208,8 @@ class RecipeFile(StrictModel):
     """For the scanners."""
     silhouette: Silhouette | None = None
     """Presence by outline, for cameras."""
+    process: dict[Name, ProcessLimits] = Field(default={})
+    """For the process sensors, by name."""
     coverage: CoverageDemand = CoverageDemand()
     """How much must have been seen."""
     fusion: Fusion = Fusion()
@@ -217,7 +257,7 @@ def load_recipe(path: Path) -> Recipe:
 
 def check_fit(recipe: Recipe, cell: Cell) -> None:
     """Raise ConfigError with every point in which the recipe does not fit the cell."""
-    problems = []
+    problems = _process_problems(recipe, cell)
     for name, presentation in recipe.file.presentations.items():
         for sensor in presentation.sensors:
             key = f'presentations.{name}.sensors'
@@ -229,5 +269,25 @@ def check_fit(recipe: Recipe, cell: Cell) -> None:
                 problems.append(Problem(key, sensor, 'a camera needs the section `detection`'))
             elif isinstance(kind, Scanner) and recipe.file.surface is None:
                 problems.append(Problem(key, sensor, 'a scanner needs the section `surface`'))
+            elif isinstance(kind, ProcessSensor) and sensor not in recipe.file.process:
+                problems.append(Problem(key, sensor, f'it needs the section `process.{sensor}`'))
     if problems:
         raise ConfigError(recipe.path, problems)
+
+
+def _process_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
+    problems = []
+    for name, limits in recipe.file.process.items():
+        sensor = cell.process_sensors.get(name)
+        key = f'process.{name}'
+        if sensor is None:
+            known = ', '.join(cell.process_sensors) or 'there is none'
+            problems.append(Problem(key, name, f'a process sensor of {cell.path.name}: {known}'))
+        elif sensor.unit != limits.unit:
+            problems.append(Problem(f'{key}.unit', limits.unit, f'unit of {name}: {sensor.unit}'))
+        elif limits.min_duration_s >= sensor.deadline_s:
+            allowed = f'less than the deadline_s of {name}: {sensor.deadline_s:g}'
+            problems.append(
+                Problem(f'{key}.min_duration_s', f'{limits.min_duration_s:g}', allowed)
+            )
+    return problems

@@ -21,10 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from inspection_cell.cell import Cell
 from inspection_cell.errors import ConfigError, DataError
 from inspection_cell.geometry import Intrinsics, Transform, checked_transform
-from inspection_cell.observations import Image, Observation, Scan, ViewKey
+from inspection_cell.observations import Image, Observation, Scan, Signal, ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import METRES_PER_UNIT
 from inspection_cell.schema import Name, StrictModel, load_yaml
+from inspection_cell.signal_files import SIGNAL_SUFFIXES, read_signal
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 SCAN_SUFFIXES = ('.ply', '.pcd')
@@ -76,7 +77,7 @@ class _CameraInfoFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """One image or scan in a file."""
+    """One image, scan or signal in a file."""
 
     view: ViewKey
     path: Path
@@ -84,8 +85,10 @@ class StoredFrame:
     transform_part_to_cell: Transform | None
     intrinsics: Intrinsics | None
 
-    def load(self) -> Image | Scan:
+    def load(self) -> Image | Scan | Signal:
         """Read the file; raises DataError when it is damaged."""
+        if self.path.suffix in SIGNAL_SUFFIXES:
+            return read_signal(self.path)
         if self.path.suffix in IMAGE_SUFFIXES:
             return read_image(self.path)
         return read_scan(self.path, self.units)
@@ -213,7 +216,9 @@ def _read_part(folder: Path, problems: list[str]) -> StoredPart | None:
         for frame in _read_presentation(presentation, part.units, problems)
     ]
     if not frames:
-        problems.append(f'{folder}: expected <presentation>/<sensor>.png (jpg, ply, pcd)')
+        problems.append(
+            f'{folder}: expected <presentation>/<sensor>.png (jpg, ply, pcd, csv, wav)'
+        )
     truth_path = folder / 'truth.json'
     truth = _kept(read_truth, truth_path, problems) if truth_path.exists() else None
     return StoredPart(folder.name, part.part_type, tuple(frames), truth)
@@ -228,8 +233,10 @@ def _read_presentation(
     for path in sorted(folder.iterdir()):
         if path == pose_path or path.name.endswith(INFO_SUFFIX):
             continue
-        if path.suffix not in IMAGE_SUFFIXES + SCAN_SUFFIXES:
-            problems.append(f'{path}: expected png, jpg, ply, pcd, pose.txt or *{INFO_SUFFIX}')
+        if path.suffix not in IMAGE_SUFFIXES + SCAN_SUFFIXES + SIGNAL_SUFFIXES:
+            problems.append(
+                f'{path}: expected png, jpg, ply, pcd, csv, wav, pose.txt or *{INFO_SUFFIX}'
+            )
         elif path.stem in frames:
             problems.append(f'{path}: a second frame of {path.stem}')
         else:
@@ -257,6 +264,7 @@ def _observation(
         known = f'{sorted(recipe.file.presentations)} and {sorted(cell.sensors)}'
         raise DataError(f'{frame.path}: no such presentation and sensor; there are {known}')
     pose = frame.transform_part_to_cell
+    posed = cell.posed_sensors.get(frame.view.sensor)
     given = sensor.intrinsics.value() if sensor.kind == 'camera' and sensor.intrinsics else None
     return Observation(
         inspection_id,
@@ -264,7 +272,7 @@ def _observation(
         stamp_ns,
         frame.load(),
         presentation.pose.transform() if pose is None else pose,
-        sensor.pose.transform(),
+        posed.pose.transform() if posed else np.eye(4),
         frame.intrinsics or given,
     )
 

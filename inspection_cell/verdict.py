@@ -13,7 +13,7 @@ from inspection_cell.findings import (
     ViewFindings,
     ViewStatus,
 )
-from inspection_cell.fusion.admission import admit
+from inspection_cell.fusion.admission import admit, is_process
 from inspection_cell.fusion.fuse import Fused
 from inspection_cell.fusion.limits import exceeds
 from inspection_cell.recipe import Recipe
@@ -49,7 +49,7 @@ def judge(
     own = admit(recipe, inspection_id, views)
     reasons = [
         *_defect_reasons(recipe, fused),
-        *(reason for view in own for reason in _view_reasons(view)),
+        *(reason for view in own for reason in _view_reasons(recipe, view)),
         *_part_reasons(own, fused),
         *_coverage_reasons(fused),
         *_off_part_reasons(fused),
@@ -92,8 +92,10 @@ def _defect_reasons(recipe: Recipe, fused: Fused) -> list[Reason]:
     limits = recipe.file.decision
     reasons = []
     for defect in fused.defects:
-        text = describe(defect)
-        if not exceeds(defect.value, defect.limit):
+        of_process = any(is_process(recipe, source.view) for source in defect.sources)
+        text = _describe_process(defect) if of_process else describe(defect)
+        # A signal's limit bounds from above or below; its inspector tells only what is beyond.
+        if not of_process and not exceeds(defect.value, defect.limit):
             code, decision = 'defect_within_limit', Decision.ACCEPT
         elif defect.probability >= limits.reject_probability:
             code, decision = 'defect', Decision.REJECT
@@ -120,8 +122,19 @@ def describe(defect: Defect) -> str:
     return text + (f'; limit {defect.limit:g}{unit}' if defect.limit else '; none is allowed')
 
 
-def _view_reasons(view: ViewFindings) -> list[Reason]:
-    """Why this view alone does not let the part pass; empty when it does."""
+def _describe_process(defect: Defect) -> str:
+    """One quantity in words: `process_peak of force at top: 12.3 N; at most 10 N`."""
+    measured_by = ' and '.join(sorted({str(source.view) for source in defect.sources}))
+    side = 'at most' if defect.value > defect.limit else 'at least'
+    bound = f'{side} {defect.limit:g} {defect.unit}'
+    return f'{defect.label} of {measured_by}: {defect.value:.4g} {defect.unit}; {bound}'
+
+
+def _view_reasons(recipe: Recipe, view: ViewFindings) -> list[Reason]:
+    """Why this view alone does not let the part pass; empty when it does.
+
+    A process signal cannot show that the part was there, and need not.
+    """
     because = f': {view.reason}' if view.reason else ''
     if view.status is ViewStatus.NOT_REGISTERED:
         text = f'{view.view} does not show this part type{because}'
@@ -130,7 +143,7 @@ def _view_reasons(view: ViewFindings) -> list[Reason]:
         words = view.status.name.lower()
         text = f'{view.view} is {words}{because}'
         return [Reason(f'view_{words}', text, decision=Decision.UNKNOWN)]
-    if view.presence.status is PresenceStatus.PRESENT:
+    if view.presence.status is PresenceStatus.PRESENT or is_process(recipe, view.view):
         return []
     told = f': {view.presence.evidence}' if view.presence.evidence else ''
     code = 'absent' if view.presence.status is PresenceStatus.ABSENT else 'no_presence'

@@ -110,3 +110,15 @@ def test_every_field_of_the_file_is_described_in_the_schema():
     ]
     silent = {name for name, field in fields if not field.get('description')}
     assert silent <= {'kind'}  # says itself what it is
+
+
+def test_a_process_sensor_has_a_unit_and_no_pose(tmp_path):
+    force = {'kind': 'process', 'topic': 'force', 'unit': 'N'}
+    cell = load_cell(write(tmp_path, {'left': camera(), 'force': force}))
+    assert set(cell.process_sensors) == {'force'}
+    assert set(cell.posed_sensors) == {'left'}
+    assert cell.process_sensors['force'].stamp.meaning is StampMeaning.EXPOSURE_START
+    wrong = {'posed': {**force, 'pose': POSE}, 'bare': {'kind': 'process', 'topic': 'sound'}}
+    told = refused(write(tmp_path, wrong))
+    assert 'posed.process.pose' in told
+    assert 'bare.process.unit' in told

@@ -104,3 +104,55 @@ def test_every_field_of_the_file_is_described_in_the_schema():
     # pydantic leaves a description out where the referenced section has the same one
     silent = [name for name, field in fields if not {'description', '$ref'} & set(field)]
     assert silent == []
+
+
+FORCE = {'unit': 'N', 'min_duration_s': 0.5, 'limits': [{'measure': 'peak', 'high': 10}]}
+FORCE_SENSOR = {'kind': 'process', 'topic': 'force', 'unit': 'N', 'deadline_s': 2.0}
+
+
+def pressed_cell():
+    sensors = {**CELL.file.model_dump()['sensors'], 'force': FORCE_SENSOR}
+    return Cell(Path('cell.yaml'), '', CellFile(format=1, name='demo', sensors=sensors))
+
+
+@pytest.mark.parametrize(
+    ('limit', 'expected'),
+    [
+        ({'measure': 'peak'}, 'give low, high or both'),
+        ({'measure': 'peak', 'low': 2, 'high': 1}, 'low must not exceed high'),
+        ({'measure': 'band_rms', 'high': 1}, 'band_hz is required'),
+        ({'measure': 'rms', 'high': 1, 'band_hz': [1, 2]}, 'for no other measure'),
+        ({'measure': 'band_rms', 'high': 1, 'band_hz': [5, 2]}, 'band_hz must be'),
+        ({'measure': 'median', 'high': 1}, 'peak'),
+    ],
+)
+def test_a_process_limit_that_limits_nothing_is_refused(tmp_path, limit, expected):
+    told = refused(write(tmp_path, process={'force': {**FORCE, 'limits': [limit]}}))
+    assert 'process.force.limits.0' in told
+    assert expected in told
+
+
+def test_a_recipe_with_a_process_section_fits_a_cell_with_that_sensor(tmp_path):
+    top = {'pose': POSE, 'sensors': ['left', 'scanner', 'force']}
+    recipe = load_recipe(write(tmp_path, presentations={'top': top}, process={'force': FORCE}))
+    check_fit(recipe, pressed_cell())
+
+
+@pytest.mark.parametrize(
+    ('section', 'expected'),
+    [
+        ({}, 'it needs the section `process.force`'),
+        ({'force': FORCE, 'left': FORCE}, 'process.left'),
+        ({'force': FORCE, 'sound': FORCE}, 'process.sound'),
+        ({'force': {**FORCE, 'unit': 'kN'}}, 'unit of force: N'),
+        ({'force': {**FORCE, 'min_duration_s': 2.0}}, 'less than the deadline_s of force: 2'),
+    ],
+)
+def test_a_process_section_must_belong_to_a_process_sensor_of_the_cell(
+    tmp_path, section, expected
+):
+    top = {'pose': POSE, 'sensors': ['force']}
+    recipe = load_recipe(write(tmp_path, presentations={'top': top}, process=section))
+    with pytest.raises(ConfigError) as caught:
+        check_fit(recipe, pressed_cell())
+    assert expected in str(caught.value)

@@ -29,7 +29,37 @@ def admit(
     for view in delivered:
         if view.view in by_view:
             by_view[view.view].append(view)
-    return grant_presence([_only(inspection_id, view, given) for view, given in by_view.items()])
+    only = [_only(inspection_id, view, given) for view, given in by_view.items()]
+    return prove_presence(recipe, only)
+
+
+def prove_presence(recipe: Recipe, views: Iterable[ViewFindings]) -> tuple[ViewFindings, ...]:
+    """Grant presence among the views that look at the part, and take it from those that do not.
+
+    A process signal does not show the part: whatever its view claims about presence, pose or
+    surface is dropped. The order stays.
+    """
+    views = tuple(views)
+    granted = iter(grant_presence(view for view in views if not is_process(recipe, view.view)))
+    return tuple(
+        _of_signal(view) if is_process(recipe, view.view) else next(granted) for view in views
+    )
+
+
+def is_process(recipe: Recipe, view: ViewKey) -> bool:
+    """Whether the view is a process signal, which neither shows nor places the part."""
+    return view.sensor in recipe.file.process
+
+
+def _of_signal(view: ViewFindings) -> ViewFindings:
+    return replace(
+        view,
+        presence=Presence(),
+        transform_part_to_sensor=None,
+        transform_part_to_cell_refined=None,
+        intrinsics=None,
+        seen=None,
+    )
 
 
 def grant_presence(views: Iterable[ViewFindings]) -> tuple[ViewFindings, ...]:

@@ -24,7 +24,8 @@ def surface_coverage(
         reference: brings the samples.
         scans: valid views of scanners; each brings what it saw.
         cameras: valid views of cameras; what they saw follows from pose and occlusion.
-        required: all views, to name those whose evidence lacks when the share falls short.
+        required: all views of the part, to name those whose evidence lacks when the share
+            falls short.
     """
     demand = recipe.file.coverage
     seen = np.zeros(len(reference.samples), dtype=np.bool_)
@@ -42,7 +43,7 @@ def surface_coverage(
 
 
 def view_coverage(recipe: Recipe, required: Sequence[ViewFindings]) -> Coverage:
-    """Without a reference: the share of the required views that are valid."""
+    """Without a reference: the share of the required views of the part that are valid."""
     valid = sum(view.is_evidence for view in required)
     return _coverage(valid / max(len(required), 1), recipe.file.coverage.minimum, required)
 

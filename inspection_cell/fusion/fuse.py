@@ -8,7 +8,7 @@ import numpy as np
 from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError
 from inspection_cell.findings import Coverage, Defect, Finding, Source, ViewFindings, ViewStatus
-from inspection_cell.fusion.admission import grant_presence, required_views
+from inspection_cell.fusion.admission import is_process, prove_presence, required_views
 from inspection_cell.fusion.association import associate, canonical
 from inspection_cell.fusion.coverage import surface_coverage, view_coverage
 from inspection_cell.fusion.limits import class_limit, worst_measure
@@ -52,7 +52,7 @@ def fuse(
         raise DataError(f'{recipe.path}: fusion needs the reference mesh {recipe.mesh_path}')
     order = {view: i for i, view in enumerate(required_views(recipe))}
     known = sorted((v for v in views if v.view in order), key=lambda view: order[view.view])
-    fusion = _Fusion(recipe, cell, reference, grant_presence(known))
+    fusion = _Fusion(recipe, cell, reference, prove_presence(recipe, known))
     return fusion.fused()
 
 
@@ -69,6 +69,7 @@ class _Fusion:
         self.recipe = recipe
         self.reference = reference
         self.scanners = set(cell.scanners)
+        self.measuring = self.scanners | set(recipe.file.process)
         self.foreign = tuple(view.view for view in views if self._is_foreign(view))
         self.views = tuple(view for view in views if view.view not in self.foreign)
         self.corrections = pose_corrections(cell, self.views)
@@ -109,6 +110,8 @@ class _Fusion:
     def _located(self, view: ViewFindings) -> list[Located]:
         if view.status is not ViewStatus.OK:
             return []
+        if is_process(self.recipe, view.view):
+            return [Located(view.view, finding, np.empty((0, 3))) for finding in view.findings]
         findings = [finding for finding in view.findings if not self._is_feature(finding)]
         pose = best_pose(view, self.corrections)
         margin_m = self.recipe.file.fusion.merge_mm / 1000.0
@@ -132,16 +135,16 @@ class _Fusion:
         )
 
     def _defect(self, group: list[Located], seen: Sightings | None, column: int) -> Defect:
-        scanned = [found for found in group if found.view.sensor in self.scanners]
-        imaged = [found for found in group if found.view.sensor not in self.scanners]
-        measure = worst_measure(self.recipe, scanned, imaged)
+        measured = [found for found in group if found.view.sensor in self.measuring]
+        imaged = [found for found in group if found.view.sensor not in self.measuring]
+        measure = worst_measure(self.recipe, measured, imaged)
         anchor = _anchor(group)
         rates = [class_limit(self.recipe, f.finding.label).view_miss_rate for f in imaged]
         return Defect(
             measure.label,
             probability(
                 _best_scores(imaged),
-                _best_scores(scanned),
+                _best_scores(measured),
                 max(rates, default=1.0),
                 _clean_weights(imaged, seen, column),
             ),
@@ -157,10 +160,11 @@ class _Fusion:
         )
 
     def _coverage(self) -> Coverage:
+        looking = [view for view in self.views if not is_process(self.recipe, view.view)]
         if self.reference is None:
-            return view_coverage(self.recipe, self.views)
+            return view_coverage(self.recipe, looking)
         scans = [v for v in self.views if v.is_evidence and v.view.sensor in self.scanners]
-        return surface_coverage(self.recipe, self.reference, scans, self.cameras, self.views)
+        return surface_coverage(self.recipe, self.reference, scans, self.cameras, looking)
 
 
 def _anchor(group: Sequence[Located]) -> Located:

@@ -20,7 +20,7 @@ def pose_corrections(cell: Cell, views: Iterable[ViewFindings]) -> dict[str, Tra
         known = view.view.sensor in cell.scanners and view.view.presentation not in corrections
         if not view.is_evidence or reported is None or refined is None or not known:
             continue
-        scanner_to_cell = cell.sensors[view.view.sensor].pose.transform()
+        scanner_to_cell = cell.scanners[view.view.sensor].pose.transform()
         corrections[view.view.presentation] = invert(scanner_to_cell @ reported) @ refined
     return corrections
 

@@ -1,0 +1,1 @@
+"""ROS 2: thin nodes around the core; the only modules that import rclpy and messages."""

@@ -1,0 +1,214 @@
+"""Has parts inspected one after the other; prints one JSON line per part on stdout."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from inspection_cell_msgs.action import InspectPart
+from inspection_cell_msgs.msg import CellState, Disposition, Verdict
+from rclpy.action import ActionClient
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from inspection_cell.errors import InspectionCellError
+from inspection_cell.nodes.conversions.outcomes import disposition_in_words, goal_of, outcome_of
+from inspection_cell.nodes.params import declare, parameter
+from inspection_cell.nodes.qos import LATCHED, RELIABLE
+from inspection_cell.outcome import Outcome, PartOrder, outcome_to_json, read_orders
+
+HEARTBEAT_LOST_S = 6.0
+STATES = {
+    CellState.STARTING: 'starting',
+    CellState.READY: 'ready',
+    CellState.INSPECTING: 'inspecting',
+    CellState.FAULT: 'fault',
+    CellState.STOPPED: 'stopped',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientParams:
+    """What the client is told."""
+
+    parts: str = parameter('', 'Path of the parts file: JSON lines part_id, part_type, truth.')
+    ready_timeout_s: float = parameter(
+        120.0, 'Longest wait for the cell to be ready, s.', low=0.0, high=3600.0
+    )
+    part_timeout_s: float = parameter(
+        60.0, 'Longest time for one part, from goal to disposition, s.', low=1.0, high=3600.0
+    )
+    disposition_timeout_s: float = parameter(
+        10.0, 'Longest wait for the disposition after the verdict, s.', low=0.0, high=3600.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A verdict and when it came, ROS clock."""
+
+    verdict: Verdict
+    stamp_ns: int
+
+
+class ClientNode(Node):
+    """The robot program's side of InspectPart."""
+
+    def __init__(self) -> None:
+        """Listen to the cell."""
+        super().__init__('client_node')
+        self.params = declare(self, ClientParams)
+        self._state: CellState | None = None
+        self._state_s = time.monotonic()
+        self._verdicts: dict[str, _Received] = {}
+        self._dispositions: dict[str, Disposition] = {}
+        self._inspection_id = ''
+        self._said = ''
+        self._goals = ActionClient(self, InspectPart, 'inspect_part')
+        self.create_subscription(CellState, 'cell_state', self._take_state, LATCHED)
+        self.create_subscription(Verdict, 'verdict', self._take_verdict, RELIABLE)
+        self.create_subscription(Disposition, 'disposition', self._take_disposition, RELIABLE)
+        self._spinner = SingleThreadedExecutor()
+        self._spinner.add_node(self)
+
+    @property
+    def cell_is_alive(self) -> bool:
+        """Whether the cell's heartbeat came lately."""
+        return time.monotonic() - self._state_s < HEARTBEAT_LOST_S
+
+    def wait_until_ready(self) -> None:
+        """Return when the cell takes goals; raises InspectionCellError when it never does."""
+        if not self._spin_until(self._is_ready, self.params.ready_timeout_s):
+            limit_s = self.params.ready_timeout_s
+            raise InspectionCellError(
+                f'the cell was not ready in {limit_s:g} s: {self._missing()}'
+            )
+
+    def inspect(self, order: PartOrder) -> Outcome:
+        """Send one goal and wait for verdict and disposition, within the part's time."""
+        begin_s = time.monotonic()
+        self._inspection_id = ''
+        future = self._goals.send_goal_async(goal_of(order), feedback_callback=self._feedback)
+        if not self._spin_until(future.done, self.params.part_timeout_s, while_alive=True):
+            return self._unknown(order, begin_s, 'the cell did not answer the goal')
+        goal: Any = future.result()
+        if not goal.accepted:
+            return self._unknown(order, begin_s, 'the cell refused the goal')
+        result = goal.get_result_async()
+        if not self._spin_until(result.done, self.params.part_timeout_s, while_alive=True):
+            why = 'no verdict in time' if self.cell_is_alive else "the cell's heartbeat stopped"
+            return self._unknown(order, begin_s, why)
+        answer = result.result().result
+        inspection_id = answer.verdict.inspection_id or self._inspection_id
+        self._spin_until(lambda: inspection_id in self._verdicts, 1.0)
+        received = self._verdicts.pop(inspection_id, None)
+        if received is None:
+            return self._unknown(order, begin_s, answer.message or 'aborted without a verdict')
+        self._wait_for_disposition(inspection_id)
+        cycle_s = time.monotonic() - begin_s
+        outcome = outcome_of(order, received.verdict, received.stamp_ns, cycle_s)
+        return self._with_disposition(outcome)
+
+    def _unknown(self, order: PartOrder, begin_s: float, why: str) -> Outcome:
+        self.get_logger().warning(f'{order.part_id}: {why}')
+        if self._inspection_id:
+            self._wait_for_disposition(self._inspection_id)
+        outcome = Outcome(
+            order.part_id,
+            order.part_type,
+            order.truth,
+            decision='UNKNOWN',
+            reasons=(why,),
+            inspection_id=self._inspection_id,
+            cycle_s=round(time.monotonic() - begin_s, 3),
+        )
+        return self._with_disposition(outcome)
+
+    def _wait_for_disposition(self, inspection_id: str) -> None:
+        self._spin_until(
+            lambda: inspection_id in self._dispositions, self.params.disposition_timeout_s
+        )
+
+    def _with_disposition(self, outcome: Outcome) -> Outcome:
+        msg = self._dispositions.pop(outcome.inspection_id, None)
+        if msg is None:
+            return outcome
+        latency_ms = round(msg.latency_s * 1000.0, 3)
+        return replace(
+            outcome, disposition=disposition_in_words(msg), release_latency_ms=latency_ms
+        )
+
+    def _is_ready(self) -> bool:
+        missing = self._missing()
+        if missing and missing != self._said:
+            self.get_logger().info(f'waiting: {missing}')
+        self._said = missing
+        return not missing
+
+    def _missing(self) -> str:
+        if self._state is None:
+            return 'the cell node starts'
+        if self._state.state not in (CellState.READY, CellState.INSPECTING):
+            name = STATES.get(self._state.state, str(self._state.state))
+            return ': '.join(filter(None, (f'the cell is {name}', self._state.reason)))
+        return '' if self._goals.server_is_ready() else 'the action inspect_part'
+
+    def _spin_until(
+        self, condition: Callable[[], bool], timeout_s: float, *, while_alive: bool = False
+    ) -> bool:
+        deadline_s = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline_s or (while_alive and not self.cell_is_alive):
+                return False
+            self._spinner.spin_once(timeout_sec=0.1)
+        return True
+
+    def _take_state(self, msg: CellState) -> None:
+        self._state, self._state_s = msg, time.monotonic()
+
+    def _take_verdict(self, msg: Verdict) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        self._verdicts[msg.inspection_id] = _Received(msg, now_ns)
+
+    def _take_disposition(self, msg: Disposition) -> None:
+        self._dispositions[msg.inspection_id] = msg
+
+    def _feedback(self, msg: InspectPart.Impl.FeedbackMessage) -> None:
+        self._inspection_id = msg.feedback.inspection_id
+
+
+def inspect_all(node: ClientNode) -> None:
+    """Inspect every part of the parts file; raises InspectionCellError without a cell."""
+    orders = read_orders(Path(node.params.parts))
+    node.wait_until_ready()
+    for order in orders:
+        sys.stdout.write(outcome_to_json(node.inspect(order)) + '\n')
+        sys.stdout.flush()
+        if not node.cell_is_alive:
+            raise InspectionCellError("the cell's heartbeat stopped")
+
+
+def main() -> int:
+    """Run the client; exit status 1 when the cell is not there."""
+    rclpy.init(args=sys.argv)
+    node = None
+    try:
+        node = ClientNode()
+        inspect_all(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except InspectionCellError as error:
+        rclpy.logging.get_logger('client_node').fatal(str(error))
+        return 1
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

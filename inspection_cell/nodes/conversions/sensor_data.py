@@ -1,0 +1,88 @@
+"""Images and clouds; big arrays go in and out of messages without a Python loop."""
+
+import sys
+from array import array
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image as ImageMsg
+from sensor_msgs.msg import PointCloud2, PointField
+
+from inspection_cell.capture.cloud_decoding import CloudField, decode_cloud
+from inspection_cell.capture.image_decoding import decode_image
+from inspection_cell.nodes.conversions.poses import stamp_to_msg
+from inspection_cell.observations import Image, Scan
+
+GREY_ENCODINGS = {'uint8': 'mono8', 'uint16': 'mono16', 'float32': '32FC1'}
+BIG_ENDIAN = sys.byteorder == 'big'
+
+
+def image_to_msg(image: Image, stamp_ns: int = 0, frame_id: str = '') -> ImageMsg:
+    """An image: bgr8, mono8, mono16 or 32FC1."""
+    pixels = np.ascontiguousarray(image.pixels)
+    msg = ImageMsg(height=pixels.shape[0], width=pixels.shape[1])
+    msg.header.stamp, msg.header.frame_id = stamp_to_msg(stamp_ns), frame_id
+    msg.encoding = 'bgr8' if pixels.ndim == 3 else GREY_ENCODINGS[str(pixels.dtype)]
+    msg.is_bigendian = int(BIG_ENDIAN)
+    msg.step = pixels.nbytes // pixels.shape[0]
+    msg.data = _bytes_of(pixels)
+    return msg
+
+
+def image_from_msg(msg: ImageMsg) -> Image:
+    """An image, without a copy where the layout allows; raises DataError when malformed."""
+    return decode_image(
+        msg.encoding, msg.width, msg.height, msg.step, bool(msg.is_bigendian), msg.data
+    )
+
+
+def scan_to_msg(scan: Scan, stamp_ns: int = 0, frame_id: str = '') -> PointCloud2:
+    """A scan as x, y, z float32, not organised."""
+    return _cloud(np.ascontiguousarray(scan.points), ('x', 'y', 'z'), stamp_ns, frame_id)
+
+
+def scan_from_msg(msg: PointCloud2) -> Scan:
+    """The valid points of a cloud; raises DataError when malformed."""
+    fields = [CloudField(f.name, f.offset, f.datatype, f.count) for f in msg.fields]
+    return decode_cloud(
+        fields,
+        msg.width,
+        msg.height,
+        msg.point_step,
+        msg.row_step,
+        bool(msg.is_bigendian),
+        msg.data,
+    )
+
+
+def deviation_to_msg(
+    points_part: NDArray[np.floating],
+    deviation_mm: NDArray[np.floating],
+    stamp_ns: int = 0,
+    frame_id: str = '',
+) -> PointCloud2:
+    """Points (N, 3) in the part frame, metres, with the field `deviation` (N,) in mm."""
+    rows = np.column_stack([points_part, deviation_mm]).astype(np.float32)
+    return _cloud(rows, ('x', 'y', 'z', 'deviation'), stamp_ns, frame_id)
+
+
+def _cloud(
+    rows: NDArray[np.float32], names: tuple[str, ...], stamp_ns: int, frame_id: str
+) -> PointCloud2:
+    msg = PointCloud2(height=1, width=len(rows), is_dense=True, is_bigendian=BIG_ENDIAN)
+    msg.header.stamp, msg.header.frame_id = stamp_to_msg(stamp_ns), frame_id
+    msg.fields = [
+        PointField(name=name, offset=4 * column, datatype=PointField.FLOAT32, count=1)
+        for column, name in enumerate(names)
+    ]
+    msg.point_step = 4 * len(names)
+    msg.row_step = msg.point_step * len(rows)
+    msg.data = _bytes_of(rows)
+    return msg
+
+
+def _bytes_of(values: NDArray[np.generic]) -> 'array[int]':
+    # rclpy takes an array.array as it is; lists and ndarrays are copied value by value.
+    data = array('B')
+    data.frombytes(values.data.cast('B'))
+    return data

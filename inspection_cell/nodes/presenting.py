@@ -1,0 +1,95 @@
+"""The cell's side of the PresentPart action, for a thread that waits for the robot."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from action_msgs.msg import GoalStatus
+from inspection_cell_msgs.action import PresentPart
+from rclpy.action import ActionClient
+from rclpy.node import Node
+
+from inspection_cell.cell import Robot
+from inspection_cell.geometry import Transform
+from inspection_cell.nodes.board import POLL_S, StoppedError
+from inspection_cell.nodes.conversions.poses import pose_from_msg, stamp_from_msg
+
+CLOCKS_AGREE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """The robot holds the part still, since `settled_ns` on the ROS clock."""
+
+    settled_ns: int
+    transform_part_to_cell: Transform
+
+
+class Presenter:
+    """Asks the robot side for one pose after the other."""
+
+    def __init__(self, node: Node, robot: Robot) -> None:
+        """Connect to the robot's action."""
+        self._node = node
+        self._robot = robot
+        self._client = ActionClient(node, PresentPart, robot.action)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the robot side is there."""
+        return bool(self._client.server_is_ready())
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.destroy()
+
+    def present(self, goal: PresentPart.Goal, check: Callable[[], None]) -> Settled:
+        """Have a part held in a pose.
+
+        Args:
+            goal: which part, in which pose.
+            check: called while waiting; raises StoppedError to give up, and the move is cancelled.
+
+        Raises:
+            StoppedError: when the robot side is not there, refuses, aborts or takes too long.
+            DataError: when it reports an impossible pose.
+        """
+        sent_ns = self._now_ns()
+        until_s = time.monotonic() + self._robot.timeout_s
+        what = f'presentation {goal.presentation}'
+        if not self._client.wait_for_server(timeout_sec=min(self._robot.timeout_s, 5.0)):
+            raise StoppedError(f'{what}: nobody serves the action {self._robot.action}')
+        handle = self._result(self._client.send_goal_async(goal), until_s, check, what)
+        if not handle.accepted:
+            raise StoppedError(f'{what}: the robot side refused the goal')
+        try:
+            answer = self._result(handle.get_result_async(), until_s, check, what)
+        except StoppedError:
+            handle.cancel_goal_async()
+            raise
+        if answer.status != GoalStatus.STATUS_SUCCEEDED:
+            raise StoppedError(
+                f'{what}: the robot side aborted: {answer.result.message or "no reason"}'
+            )
+        settled_ns = stamp_from_msg(answer.result.settled)
+        ahead_s = (settled_ns - self._now_ns()) / 1e9
+        if settled_ns <= 0 or ahead_s > CLOCKS_AGREE_S:
+            told = f'settled at {settled_ns / 1e9:.3f} s, {ahead_s:+.3f} s from now'
+            raise StoppedError(f'{what}: the robot side reports an impossible time: {told}')
+        # What the robot held before this goal is nobody's evidence for it.
+        settled_ns = max(settled_ns, sent_ns)
+        return Settled(settled_ns, pose_from_msg(answer.result.part_to_cell))
+
+    def _now_ns(self) -> int:
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def _result(self, future: Any, until_s: float, check: Callable[[], None], what: str) -> Any:
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        while not done.wait(POLL_S):
+            check()
+            if time.monotonic() > until_s:
+                raise StoppedError(f'{what}: the robot took more than {self._robot.timeout_s:g} s')
+        return future.result()

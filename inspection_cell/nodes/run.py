@@ -1,0 +1,260 @@
+"""How a node of the cell runs: process shell, guarded lifecycle, and the worker edge.
+
+`guarded` is the one place of the package that catches every exception: what a library throws in
+a worker or a transition becomes a logged traceback and a status, never a dead node.
+"""
+
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import FrameType
+from typing import Any, Generic, Protocol, TypeVar
+
+import rclpy
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import (
+    ExternalShutdownException,
+    MultiThreadedExecutor,
+    SingleThreadedExecutor,
+)
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+
+from inspection_cell.errors import InspectionCellError
+from inspection_cell.nodes.params import CellParams, declare
+
+T = TypeVar('T')
+P = TypeVar('P', bound=CellParams)
+
+JOIN_S = 10.0
+STOP_WITHIN_S = 0.1
+
+
+class Logger(Protocol):
+    """The part of rclpy's logger that is used here."""
+
+    def error(self, message: str) -> bool:
+        """Log an error."""
+
+
+def guarded(logger: Logger, what: str, action: Callable[[], None]) -> str:
+    """Run `action`; return an empty string, or why it failed, after logging the traceback."""
+    try:
+        action()
+    except InspectionCellError as error:
+        why = told = str(error)
+    except Exception as error:  # noqa: BLE001  # libraries raise anything; see the module's text
+        why, told = f'{type(error).__name__}: {error}', traceback.format_exc()
+    else:
+        return ''
+    logger.error(f'{what}: {told}')
+    return why
+
+
+class Worker(Generic[T]):
+    """One thread that takes jobs from a bounded queue, outside the executor."""
+
+    def __init__(
+        self,
+        name: str,
+        capacity: int,
+        work: Callable[[T], None],
+        failed: Callable[[T, str], None],
+        logger: Logger,
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            name: of the thread, for the log.
+            capacity: jobs that may wait.
+            work: does one job.
+            failed: told the job and why, when `work` raised.
+            logger: of the node.
+        """
+        self._jobs: queue.Queue[T | None] = queue.Queue(maxsize=capacity)
+        self._work = work
+        self._failed = failed
+        self._logger = logger
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return self._jobs.qsize()
+
+    def submit(self, job: T) -> bool:
+        """Queue a job; False when the queue is full."""
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Finish the job in work, drop the others and end the thread."""
+        self._stopped.set()
+        with suppress(queue.Full):  # a full queue wakes the thread as well
+            self._jobs.put_nowait(None)
+        self._thread.join(JOIN_S)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            job = self._jobs.get()
+            if job is None:
+                return
+            why = guarded(self._logger, self._thread.name, partial(self._work, job))
+            if why:
+                guarded(self._logger, self._thread.name, partial(self._failed, job, why))
+
+
+class ManagedNode(LifecycleNode, Generic[P]):
+    """A lifecycle node whose transitions may fail but never end the process.
+
+    Subclasses override `configure`, `activate`, `deactivate`, `cleanup`; they raise to refuse.
+    """
+
+    def __init__(self, name: str, params: type[P]) -> None:
+        """Declare the parameters and guard the transition service."""
+        super().__init__(name)
+        self.params = declare(self, params)
+        self._active = False
+        # rclpy lets an invalid transition end the process (rclpy issue 1209).
+        self._change_state_unguarded = self._service_change_state.callback
+        self._service_change_state.callback = self._change_state
+
+    def configure(self) -> None:
+        """Load what is needed; raise to stay unconfigured."""
+
+    def activate(self) -> None:
+        """Begin to work; raise to stay inactive."""
+
+    def deactivate(self) -> None:
+        """Stop working."""
+
+    def cleanup(self) -> None:
+        """Forget what `configure` loaded."""
+
+    def start(self) -> None:
+        """Configure and activate, if `autostart` says so; raises InspectionCellError."""
+        self.begin(self.trigger_configure)
+        self.begin(self.trigger_activate)
+
+    def begin(self, transition: Callable[[], TransitionCallbackReturn]) -> None:
+        """One step of the start, if `autostart` says so; raises InspectionCellError."""
+        if self.params.autostart and transition() is not TransitionCallbackReturn.SUCCESS:
+            raise InspectionCellError(f'{self.get_name()} could not start; see above')
+
+    def close(self) -> None:
+        """Stop working and give up what is held, whatever the state."""
+        if self._active:
+            self._transition('deactivate', self.deactivate)
+            self._active = False
+        self._transition('cleanup', self.cleanup)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Guarded `configure`."""
+        return self._transition('configure', self.configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Guarded `activate`."""
+        result = self._transition('activate', self.activate)
+        self._active = result is TransitionCallbackReturn.SUCCESS
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Guarded `deactivate`."""
+        self._active = False
+        return self._transition('deactivate', self.deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Guarded `cleanup`."""
+        return self._transition('cleanup', self.cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Guarded end from any state."""
+        self.close()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _change_state(
+        self, request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        problem = ''
+        try:
+            self._change_state_unguarded(request, response)
+        except rclpy_implementation.RCLError as error:
+            problem = str(error)
+            response.success = False
+        if problem:
+            self.get_logger().error(f'transition {request.transition.id} refused: {problem}')
+        return response
+
+    def _transition(self, name: str, action: Callable[[], None]) -> TransitionCallbackReturn:
+        if guarded(self.get_logger(), name, action):
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+
+class StopSignals:
+    """Turns Ctrl-C and SIGTERM into an orderly end, while ROS still works.
+
+    rclpy's own handlers shut ROS down at once: permits could not be withdrawn any more, and
+    whatever is being sent or waited for raises.
+    """
+
+    def __init__(self) -> None:
+        """Take over both signals."""
+        self.asked = False
+        self.interrupts = True  # until then nothing must be put away
+        signal.signal(signal.SIGINT, self._handle)
+        signal.signal(signal.SIGTERM, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        if self.interrupts:
+            raise KeyboardInterrupt
+
+    def ignore(self) -> None:
+        """From now on nothing cuts the end short."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def run(make: Callable[[], ManagedNode[Any]], threads: int = 1) -> int:
+    """Run a node until Ctrl-C or SIGTERM; return the exit status of the process.
+
+    Args:
+        make: creates the node, once ROS is initialised.
+        threads: of the executor.
+    """
+    stop = StopSignals()
+    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    node = None
+    try:
+        node = make()
+        executor = MultiThreadedExecutor(threads) if threads > 1 else SingleThreadedExecutor()
+        executor.add_node(node)
+        node.begin(node.trigger_configure)
+        stop.interrupts = False  # what is half opened could not be closed
+        node.begin(node.trigger_activate)
+        while not stop.asked:
+            executor.spin_once(timeout_sec=STOP_WITHIN_S)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except InspectionCellError as error:
+        rclpy.logging.get_logger('inspection_cell').fatal(str(error))
+        return 1
+    finally:
+        stop.ignore()
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

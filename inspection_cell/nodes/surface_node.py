@@ -1,0 +1,87 @@
+"""surface_node: all scanners of the cell; clouds in, findings of their views out."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import PointCloud2
+
+from inspection_cell.cell import Cell, Scanner
+from inspection_cell.evidence import EvidenceFolder
+from inspection_cell.nodes.capture_edge import CapturedView
+from inspection_cell.nodes.conversions.sensor_data import deviation_to_msg, scan_from_msg
+from inspection_cell.nodes.inspector_node import InspectorNode
+from inspection_cell.nodes.run import run
+from inspection_cell.observations import Observation
+from inspection_cell.recipe import Recipe
+from inspection_cell.reference import load_reference
+from inspection_cell.views.surface import SurfaceInspection, SurfaceInspector
+
+
+class SurfaceNode(InspectorNode[PointCloud2, SurfaceInspection]):
+    """Compares the scans of the recipes' views with the reference meshes."""
+
+    message_type = PointCloud2
+
+    def __init__(self) -> None:
+        """Declare the parameters."""
+        super().__init__('surface_node')
+        self._inspectors: dict[str, SurfaceInspector] = {}
+        self._shown: dict[str, Publisher] = {}
+
+    def sensors_of(self, cell: Cell) -> Mapping[str, Scanner]:
+        """The scanners."""
+        return cell.scanners
+
+    def load(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
+        """Prepare the references of all recipes that look at surfaces."""
+        self._inspectors = {}
+        for recipe in recipes:
+            reference = load_reference(recipe)
+            if recipe.file.surface is not None and reference is not None:
+                inspector = SurfaceInspector(recipe, reference, evidence)
+                self._inspectors[recipe.part_type] = inspector
+
+    def activate(self) -> None:
+        """Open the scanners' topics."""
+        scanners = self._cell.scanners
+        self._shown = {name: self.shown(PointCloud2, f'deviation/{name}') for name in scanners}
+        super().activate()
+
+    def deactivate(self) -> None:
+        """Close the scanners' topics."""
+        super().deactivate()
+        for publisher in self._shown.values():
+            self.destroy_publisher(publisher)
+
+    def inspect(self, view: CapturedView[PointCloud2]) -> SurfaceInspection:
+        """Decode one cloud and compare it."""
+        scanner = self._cell.scanners[view.key.sensor]
+        return self._inspectors[view.order.part_type].inspect(
+            Observation(
+                view.order.inspection_id,
+                view.key,
+                view.captured.exposure_start_ns,
+                scan_from_msg(view.message),
+                view.order.transform_part_to_cell,
+                scanner.pose.transform(),
+            )
+        )
+
+    def show(self, view: CapturedView[PointCloud2], result: SurfaceInspection) -> None:
+        """Publish the deviation of every point, if somebody looks."""
+        publisher = self._shown[view.key.sensor]
+        if len(result.deviation_mm) and publisher.get_subscription_count():
+            msg = deviation_to_msg(result.points_part, result.deviation_mm)
+            msg.header.stamp = view.message.header.stamp
+            msg.header.frame_id = f'{self._cell.file.name}/part'
+            publisher.publish(msg)
+
+
+def main() -> int:
+    """Run surface_node."""
+    return run(SurfaceNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

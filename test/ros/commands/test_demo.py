@@ -1,0 +1,85 @@
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from inspection_cell.records.store import FILE_NAME, RecordStore
+
+
+def wait_until(condition, timeout_s=60.0):
+    end_s = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < end_s:
+        time.sleep(0.05)
+    return condition()
+
+
+def finished(process, timeout_s=110.0):
+    stdout, stderr = process.communicate(timeout=timeout_s)
+    return process.returncode, stdout, stderr
+
+
+def test_every_simulated_part_gets_a_verdict_a_record_and_a_place(
+    command, scanner_cell, nodes, shared_memory
+):
+    demo = command('demo', '--parts', 2, '--seed', 1, *scanner_cell.options, '--json')
+    status, stdout, stderr = finished(demo)
+    assert status == 0, stderr
+    summary = json.loads(stdout.splitlines()[-1])
+    assert (summary['parts'], summary['good'], summary['defective']) == (2, 1, 1)
+    assert (summary['escapes'], summary['unknown']) == (0, 0)
+    assert summary['verdict_latency_ms']['p95'] > 0
+    assert summary['release_latency_ms']['p99'] >= 0
+    store = RecordStore(scanner_cell.data_dir)
+    records = {record.verdict.part_id: record for record in store.list()}
+    store.close()
+    for entry in summary['inspections']:
+        record = records[entry['part_id']]
+        assert record.verdict.decision.name == entry['decision']
+        assert record.disposition.confirmed
+        for view in record.verdict.views:
+            assert view.evidence
+            for file in view.evidence:
+                assert (scanner_cell.data_dir / file.name).is_file()
+    assert (nodes(), shared_memory()) == ({}, set())
+
+
+def test_ctrl_c_ends_everything_without_a_trace(command, scanner_cell, nodes, shared_memory):
+    demo = command('demo', '--parts', 50, *scanner_cell.options)
+    assert wait_until(lambda: len(nodes()) == 5)
+    demo.send_signal(signal.SIGINT)
+    status, _, stderr = finished(demo, 30)
+    assert (status, 'Traceback' in stderr) == (0, False)
+    assert (nodes(), shared_memory()) == ({}, set())
+
+
+@pytest.mark.parametrize('deadline_s', [2.0])
+def test_parts_in_flight_are_diverted_when_an_inspector_is_killed(command, scanner_cell, nodes):
+    demo = command('demo', '--parts', 3, '--seed', 1, *scanner_cell.options)
+    demo.stdout.readline()  # the first part is through
+    os.kill(nodes()['surface_node'], signal.SIGKILL)
+    status, stdout, stderr = finished(demo)
+    assert status == 1
+    assert 'surface_node ended with signal 9' in stderr
+    last = next(line for line in stdout.splitlines() if 'part_0003' in line)
+    assert 'UNKNOWN' in last
+    assert 'diverted to review' in last
+
+
+def test_a_node_that_cannot_start_ends_the_demo_with_its_own_words(command, scanner_cell):
+    (scanner_cell.data_dir / FILE_NAME).mkdir(parents=True)  # where the store wants a file
+    demo = command('demo', '--parts', 1, *scanner_cell.options)
+    status, _, stderr = finished(demo, 60)
+    assert status == 1
+    assert 'cell_node ended with status 1' in stderr
+
+
+def test_run_keeps_the_nodes_of_the_cell_until_ctrl_c(command, scanner_cell, nodes, shared_memory):
+    cell = command('run', *scanner_cell.options)
+    assert wait_until(lambda: set(nodes()) == {'cell_node', 'reject_node', 'surface_node'})
+    assert 'Ctrl-C ends them' in cell.stdout.readline()
+    cell.send_signal(signal.SIGINT)
+    status, _, stderr = finished(cell, 30)
+    assert (status, 'Traceback' in stderr) == (0, False)
+    assert (nodes(), shared_memory()) == ({}, set())

@@ -1,0 +1,123 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from inspection_cell.bringup import (
+    NodeSpec,
+    Parameter,
+    Remapping,
+    Simulated,
+    Stored,
+    cell_nodes,
+    client_node,
+    load_recipes,
+    source_node,
+)
+from inspection_cell.cell import Cell, ProcessSensor, load_cell
+from inspection_cell.errors import ConfigError
+from inspection_cell.locations import demo_cell, demo_recipes
+
+
+@pytest.fixture(scope='module')
+def cell() -> Cell:
+    return load_cell(demo_cell())
+
+
+def without(cell: Cell, kind: str) -> Cell:
+    sensors = {name: s for name, s in cell.file.sensors.items() if s.kind != kind}
+    return replace(cell, file=cell.file.model_copy(update={'sensors': sensors}))
+
+
+def modules(specs) -> set[str]:
+    return {spec.module.rpartition('.')[2] for spec in specs}
+
+
+def test_a_cell_has_one_node_per_task_in_its_own_namespace(cell):
+    specs = cell_nodes(cell, load_recipes(cell, demo_recipes()), Path('/data'))
+    assert modules(specs) == {'cell_node', 'detection_node', 'surface_node', 'reject_node'}
+    assert {spec.namespace for spec in specs} == {'demo'}
+    assert all(Parameter('data_dir', '/data') in spec.parameters for spec in specs)
+    assert all(Parameter('cell', str(cell.path)) in spec.parameters for spec in specs)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'absent'), [('camera', 'detection_node'), ('scanner', 'surface_node')]
+)
+def test_sensors_that_are_not_there_need_no_inspector(cell, kind, absent):
+    specs = cell_nodes(without(cell, kind), (), Path('/data'))
+    assert modules(specs) == {
+        'cell_node', 'detection_node', 'surface_node', 'reject_node'
+    } - {absent}  # fmt: skip
+
+
+def test_process_node_runs_where_there_is_a_process_sensor(cell):
+    force = ProcessSensor(kind='process', topic='force', unit='N')
+    sensors = {**cell.file.sensors, 'force': force}
+    pressing = replace(cell, file=cell.file.model_copy(update={'sensors': sensors}))
+    started = modules(cell_nodes(pressing, (), Path('/data')))
+    assert started - modules(cell_nodes(cell, (), Path('/data'))) == {'process_node'}
+
+
+def test_simulator_and_replay_stand_for_the_same_hardware_with_their_own_parameters(cell):
+    simulated = source_node(cell, (), Simulated(seed=7, parts=3, faults=('empty_gripper',)))
+    stored = source_node(cell, (), Stored(Path('/parts')))
+    assert modules((simulated, stored)) == {'sim_node', 'replay_node'}
+    assert Parameter('seed', 7) in simulated.parameters
+    assert Parameter('faults', ('empty_gripper',)) in simulated.parameters
+    assert Parameter('data', '/parts') in stored.parameters
+
+
+def test_no_faults_are_no_parameter_because_ros_cannot_pass_an_empty_list(cell):
+    simulated = source_node(cell, (), Simulated(seed=7, parts=3))
+    assert 'faults' not in {parameter.name for parameter in simulated.parameters}
+
+
+def test_arguments_keep_text_as_text_however_it_looks():
+    spec = NodeSpec(
+        'inspection_cell.nodes.cell_node',
+        'cell_node',
+        'left',
+        (Parameter('data_dir', '7'), Parameter('recipes', ('/a b.yaml', '/ü: x.yaml'))),
+        (Remapping('verdict', 'decision'),),
+    )
+    arguments = spec.arguments()
+    values = {
+        name: yaml.safe_load(text)
+        for name, _, text in (
+            arguments[i + 1].partition(':=') for i, flag in enumerate(arguments) if flag == '-p'
+        )
+    }
+    assert values == {'data_dir': '7', 'recipes': ['/a b.yaml', '/ü: x.yaml']}
+    assert 'verdict:=decision' in arguments
+    assert '__ns:=/left' in arguments
+
+
+def test_without_paths_the_recipes_beside_the_cell_that_fit_it_are_taken(cell):
+    recipes = load_recipes(cell, ())
+    assert {recipe.path for recipe in recipes} >= {path.resolve() for path in demo_recipes()}
+
+
+def test_two_recipes_of_one_part_type_are_refused(cell):
+    bracket = demo_recipes()[0]
+    with pytest.raises(ConfigError, match='each part type has one recipe'):
+        load_recipes(cell, (bracket, bracket))
+
+
+def test_a_recipe_that_looks_with_an_absent_sensor_is_refused(cell):
+    with pytest.raises(ConfigError, match=r'presentations\.top\.sensors: scanner'):
+        load_recipes(without(cell, 'scanner'), demo_recipes())
+
+
+def test_a_cell_without_any_fitting_recipe_says_where_it_looked(tmp_path):
+    path = tmp_path / 'cells' / 'lonely.yaml'
+    path.parent.mkdir()
+    path.write_text(demo_cell().read_text())
+    with pytest.raises(ConfigError, match='name them with --recipe'):
+        load_recipes(load_cell(path), ())
+
+
+def test_the_client_reads_the_parts_file(cell):
+    spec = client_node(cell, Path('/run/parts.jsonl'))
+    assert spec.parameters == (Parameter('parts', '/run/parts.jsonl'),)

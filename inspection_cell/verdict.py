@@ -16,6 +16,7 @@ from inspection_cell.findings import (
 from inspection_cell.fusion.admission import admit, is_process
 from inspection_cell.fusion.fuse import Fused
 from inspection_cell.fusion.limits import exceeds
+from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 
 PRECEDENCE = (Decision.REJECT, Decision.UNKNOWN, Decision.REVIEW, Decision.ACCEPT)
@@ -110,7 +111,7 @@ def _defect_reasons(recipe: Recipe, fused: Fused) -> list[Reason]:
 
 def describe(defect: Defect) -> str:
     """One defect in words: `scratch 0.81 seen by left at top, 12.4 mm long; limit 3 mm`."""
-    seen_by = ' and '.join(sorted({str(source.view) for source in defect.sources}))
+    seen_by = _views_in_words({source.view for source in defect.sources})
     text = f'{defect.label} {defect.probability:.2f} seen by {seen_by}'
     unit = f' {defect.unit}' if defect.unit else ''
     if defect.peak_mm and defect.value == defect.peak_mm:
@@ -128,6 +129,14 @@ def _describe_process(defect: Defect) -> str:
     side = 'at most' if defect.value > defect.limit else 'at least'
     bound = f'{side} {defect.limit:g} {defect.unit}'
     return f'{defect.label} of {measured_by}: {defect.value:.4g} {defect.unit}; {bound}'
+
+
+def _views_in_words(views: Iterable[ViewKey]) -> str:
+    """`left, right at top and scanner at tilted`: sensors gathered by presentation."""
+    sensors: dict[str, list[str]] = {}
+    for view in sorted(views):
+        sensors.setdefault(view.presentation, []).append(view.sensor)
+    return ' and '.join(f'{", ".join(names)} at {held}' for held, names in sensors.items())
 
 
 def _view_reasons(recipe: Recipe, view: ViewFindings) -> list[Reason]:

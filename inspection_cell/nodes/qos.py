@@ -35,8 +35,9 @@ LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOC
 # load, 5 did not.
 SENSOR = _profile(5, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 
-# Images and clouds of a publisher that repeats lost fragments.
-SENSOR_RELIABLE = _profile(5, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
+# Images and clouds of a publisher that waits for its readers: a stalled reader loses less with a
+# deeper queue (with both cores starved 43 % arrived at depth 5, 88 % at depth 20).
+SENSOR_RELIABLE = _profile(20, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 
 # Pictures for people: a slow viewer must never hold up an inspector.
 SHOWN = _profile(2, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)

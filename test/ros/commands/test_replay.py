@@ -58,7 +58,8 @@ def in_core(scanner_cell, stored, part_id, data_dir):
     inspector = SurfaceInspector(recipe, reference, EvidenceFolder(data_dir))
     store = RecordStore(data_dir)
     pipeline = Pipeline(cell, recipe, reference, {'scanner': inspector}, store)
-    verdict = pipeline.inspect('i1', part_id, observations(part, cell, recipe, 'i1', 1), 2)
+    seen = observations(part, cell, recipe, part_id, 1)
+    verdict = pipeline.inspect(part_id, part_id, seen, 2)
     store.close()
     return verdict
 

@@ -1,0 +1,148 @@
+"""From a cell and its recipes to the nodes that run it; used by the launch files and the commands.
+
+Nothing here knows ROS: a node is a module that is started with ROS arguments.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inspection_cell.cell import Cell
+from inspection_cell.errors import ConfigError, Problem
+from inspection_cell.recipe import Recipe, check_fit, load_recipe
+
+ParameterValue = str | int | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a node."""
+
+    name: str
+    value: ParameterValue
+
+
+@dataclass(frozen=True, slots=True)
+class Remapping:
+    """One name of a node that is to be another."""
+
+    original: str
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """One node: which module runs, under which name, with what."""
+
+    module: str
+    name: str
+    namespace: str
+    parameters: tuple[Parameter, ...] = ()
+    remappings: tuple[Remapping, ...] = ()
+
+    @property
+    def executable(self) -> str:
+        """Name of the installed executable, for launch files."""
+        return self.module.rsplit('.', 1)[-1]
+
+    def arguments(self) -> list[str]:
+        """The node's command line after the module's name."""
+        arguments = ['--ros-args', '-r', f'__node:={self.name}', '-r', f'__ns:=/{self.namespace}']
+        for remapping in self.remappings:
+            arguments += ['-r', f'{remapping.original}:={remapping.replacement}']
+        for parameter in self.parameters:
+            value = json.dumps(parameter.value, ensure_ascii=False)  # JSON is YAML
+            arguments += ['-p', f'{parameter.name}:={value}']
+        return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Parts made by the simulator; the same seed and count give the same parts."""
+
+    seed: int
+    parts: int
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Parts read from a folder of stored parts."""
+
+    folder: Path
+
+
+def load_recipes(cell: Cell, paths: Sequence[Path]) -> tuple[Recipe, ...]:
+    """Read recipes and check that they fit the cell.
+
+    Without paths these are the recipes beside the cell (`../recipes/*/recipe.yaml`) that fit it.
+
+    Raises:
+        ConfigError: with every problem of the first file that is refused.
+    """
+    if not paths:
+        return _recipes_beside(cell)
+    recipes = tuple(load_recipe(path) for path in paths)
+    for index, recipe in enumerate(recipes):
+        check_fit(recipe, cell)
+        if recipe.part_type in {other.part_type for other in recipes[:index]}:
+            problem = Problem('part_type', recipe.part_type, 'each part type has one recipe')
+            raise ConfigError(recipe.path, [problem])
+    return recipes
+
+
+def cell_nodes(cell: Cell, recipes: Sequence[Recipe], data_dir: Path) -> tuple[NodeSpec, ...]:
+    """The nodes of the cell itself: only those that its sensors need."""
+    names = ['reject_node']
+    if cell.cameras:
+        names.append('detection_node')
+    if cell.scanners:
+        names.append('surface_node')
+    if cell.process_sensors:
+        names.append('process_node')
+    names.append('cell_node')
+    shared = (*_files(cell, recipes), Parameter('data_dir', str(data_dir)))
+    return tuple(_node(cell, name, shared) for name in names)
+
+
+def source_node(cell: Cell, recipes: Sequence[Recipe], source: Simulated | Stored) -> NodeSpec:
+    """The node that stands for robot, sensors and actuators where there is no hardware."""
+    files = _files(cell, recipes)
+    if isinstance(source, Stored):
+        return _node(cell, 'replay_node', (*files, Parameter('data', str(source.folder))))
+    parameters = (Parameter('seed', source.seed), Parameter('parts', source.parts))
+    faults = (Parameter('faults', source.faults),) if source.faults else ()
+    return _node(cell, 'sim_node', (*files, *parameters, *faults))
+
+
+def client_node(cell: Cell, parts_file: Path) -> NodeSpec:
+    """The node that has the parts of a parts file inspected, one after the other."""
+    return _node(cell, 'client_node', (Parameter('parts', str(parts_file)),))
+
+
+def _node(cell: Cell, name: str, parameters: tuple[Parameter, ...]) -> NodeSpec:
+    return NodeSpec(f'inspection_cell.nodes.{name}', name, cell.file.name, parameters)
+
+
+def _files(cell: Cell, recipes: Sequence[Recipe]) -> tuple[Parameter, Parameter]:
+    return (
+        Parameter('cell', str(cell.path)),
+        Parameter('recipes', tuple(str(recipe.path) for recipe in recipes)),
+    )
+
+
+def _recipes_beside(cell: Cell) -> tuple[Recipe, ...]:
+    fitting = []
+    for path in sorted(cell.path.parent.parent.glob('recipes/*/recipe.yaml')):
+        recipe = load_recipe(path)
+        try:
+            check_fit(recipe, cell)
+        except ConfigError:
+            continue  # a recipe of another cell
+        fitting.append(recipe)
+    if not fitting:
+        where = cell.path.parent.parent / 'recipes'
+        problem = Problem('(recipes)', f'none in {where} fits', 'name them with --recipe')
+        raise ConfigError(cell.path, [problem])
+    return tuple(fitting)

@@ -1,0 +1,42 @@
+"""The command's edge: its commands, its exit statuses, and errors without a traceback."""
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from inspection_cell.cli.bench_commands import bench
+from inspection_cell.cli.cell_commands import demo, replay, run
+from inspection_cell.cli.console import say_error
+from inspection_cell.cli.file_commands import check, env
+from inspection_cell.cli.inspection_commands import detect, surface
+from inspection_cell.cli.learning_commands import synthesize, train
+from inspection_cell.errors import InspectionCellError
+
+app = typer.Typer(
+    help='Robotic inspection cell: every part gets one proven verdict.',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (demo, run, replay, surface, detect, synthesize, train, check, env, bench):
+    app.command()(command)
+
+
+def run_app() -> None:
+    """Exit status: 0 done or Ctrl-C, 1 bad input or a failed check, 2 usage."""
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        app(prog_name='inspection_cell')
+    except InspectionCellError as error:
+        say_error(str(error))
+        sys.exit(1)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Unwind, so that every child is ended, and exit 0."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not orphan the nodes
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)

@@ -1,0 +1,133 @@
+"""`surface` and `detect`: one inspector on files, without a running cell."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import track
+
+from inspection_cell.cli.console import COLOURS, ERR, OUT, print_json
+from inspection_cell.findings import Defect, Finding
+from inspection_cell.models import ModelFolder, load_model_folder
+from inspection_cell.surface_files import SurfaceResult, inspect_files
+from inspection_cell.views.image_files import FilesDetected, detect_files, image_files
+
+
+class Units(StrEnum):
+    """Unit of the coordinates in scan and mesh files."""
+
+    MM = 'mm'
+    M = 'm'
+
+
+def surface(
+    reference: Annotated[Path, typer.Option(help='Reference mesh (ply, stl, obj).')],
+    scan: Annotated[Path, typer.Option(help='Scan (ply, pcd, stl, obj).')],
+    units: Annotated[Units, typer.Option(help='Unit of both files.')] = Units.MM,
+    tolerance_mm: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar='LO HI', help='Limits of the signed deviation, mm.'),
+    ] = None,
+    initial_pose: Annotated[
+        Path | None,
+        typer.Option(help='transform_scan_to_part, 4×4, metres; default: it is searched.'),
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help='A recipe.yaml with its limits.')] = None,
+    report: Annotated[
+        Path | None, typer.Option(help='Write a picture of the deviation (.html or .png).')
+    ] = None,
+    json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
+) -> None:
+    """Compare a scan with a reference mesh; a REJECT is a result, exit status 0."""
+    with ERR.status('comparing') as status:
+        if json:
+            status.stop()
+        result = inspect_files(reference, scan, units.value, tolerance_mm, initial_pose, recipe)
+        if report is not None:
+            from inspection_cell.surface_report import write_report  # Matplotlib takes a second
+
+            write_report(report, result)
+    if json:
+        print_json(result.as_json())
+        return
+    _print_surface(result)
+    if report is not None:
+        OUT.print(f'report: {report}', style='dim')
+
+
+def detect(
+    model: Annotated[Path, typer.Option(help='Model folder (with model.yaml).')],
+    images: Annotated[list[Path], typer.Argument(help='Image files or folders.')],
+    min_score: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help='Findings below are left out.')
+    ] = 0.25,
+    json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
+) -> None:
+    """Run a detector on image files."""
+    folder = load_model_folder(model if model.is_dir() else model.parent)
+    files = image_files(images)
+    found = _detect(folder, files, min_score, quiet=json)
+    if json:
+        print_json(_detected_to_json(found))
+        return
+    for image in found.images:
+        OUT.print(escape(f'{image.file}: {len(image.findings)} findings'))
+        for finding in image.findings:
+            OUT.print(escape(f'  {finding.label} {finding.score:.2f} at {_box(finding)}'))
+    OUT.print(f'{found.ms_per_image:.0f} ms per image ({found.backend})', style='dim')
+
+
+def _detect(
+    folder: ModelFolder, files: Sequence[Path], min_score: float, *, quiet: bool
+) -> FilesDetected:
+    from inspection_cell.views.ultralytics_adapter import UltralyticsDetector  # takes seconds
+
+    detector = UltralyticsDetector(folder)
+    shown = track(files, 'detecting', console=ERR, disable=quiet)
+    each = [detect_files(detector, [file], min_score) for file in shown]
+    images = tuple(image for one in each for image in one.images)
+    ms_per_image = sum(one.ms_per_image for one in each) / len(each)
+    return FilesDetected(images, detector.backend, ms_per_image)
+
+
+def _detected_to_json(found: FilesDetected) -> dict[str, object]:
+    images = [
+        {'file': str(image.file), 'findings': [_finding_to_json(f) for f in image.findings]}
+        for image in found.images
+    ]
+    ms_per_image = round(found.ms_per_image, 2)
+    return {'images': images, 'backend': found.backend, 'ms_per_image': ms_per_image}
+
+
+def _finding_to_json(finding: Finding) -> dict[str, object]:
+    values: dict[str, object] = {'label': finding.label, 'score': round(finding.score, 4)}
+    values['box_px'] = _box(finding)
+    if finding.polygon_px is not None:
+        values['polygon_px'] = finding.polygon_px.round(2).tolist()
+    return values
+
+
+def _box(finding: Finding) -> list[float]:
+    return [] if finding.box_px is None else [round(float(v), 2) for v in finding.box_px]
+
+
+def _print_surface(result: SurfaceResult) -> None:
+    name = result.decision.name
+    OUT.print(f'[{COLOURS[name]}]{name}[/] {escape(result.registered.reason)}')
+    for reason in result.verdict.reasons:
+        OUT.print(escape(f'  {reason.text}'))
+    OUT.print(f'{result.points} points, {100 * result.coverage:.0f} % of the reference seen')
+    for defect in result.defects:
+        OUT.print(escape(f'  {_defect_in_words(defect)}'))
+    OUT.print(f'{result.seconds:.2f} s', style='dim')
+
+
+def _defect_in_words(defect: Defect) -> str:
+    where = ''
+    if defect.position_m is not None:
+        x, y, z = defect.position_m * 1e3
+        where = f' at ({x:.1f}, {y:.1f}, {z:.1f}) mm'
+    return f'{defect.label}{where}: {defect.peak_mm:+.3f} mm, {defect.area_mm2:.1f} mm²'

@@ -1,0 +1,76 @@
+"""A cell with its simulator: `ros2 launch inspection_cell sim.launch.py parts:=6`."""
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+
+from inspection_cell.bringup import Simulated, client_node, load_recipes, source_node
+from inspection_cell.cell import load_cell
+from inspection_cell.locations import demo_cell, user_data_folder
+from inspection_cell.nodes.launching import argument, environment_actions, node_action, paths
+from inspection_cell.outcome import write_orders
+from inspection_cell.part_orders import simulated_orders
+
+CELL_ARGUMENTS = ('cell', 'recipes', 'data_dir')
+CELL_LAUNCH = str(Path(__file__).with_name('cell.launch.py'))
+ARGUMENTS = (
+    DeclareLaunchArgument(
+        'cell', default_value=str(demo_cell()), description='Path of the cell.yaml.'
+    ),
+    DeclareLaunchArgument(
+        'recipes',
+        default_value='',
+        description='Paths of recipe.yaml files, separated by spaces; '
+        'empty: every ../recipes/*/recipe.yaml beside the cell.yaml that fits it.',
+    ),
+    DeclareLaunchArgument(
+        'data_dir',
+        default_value=str(user_data_folder()),
+        description='Folder for records, evidence and promoted models.',
+    ),
+    DeclareLaunchArgument(
+        'parts', default_value='20', description='How many simulated parts exist.'
+    ),
+    DeclareLaunchArgument(
+        'seed', default_value='0', description='The same seed gives the same parts.'
+    ),
+    DeclareLaunchArgument(
+        'faults',
+        default_value='',
+        description='Faults that occur, separated by spaces: empty_gripper, rotated_part, '
+        'wrong_part.',
+    ),
+    DeclareLaunchArgument(
+        'client',
+        default_value='true',
+        choices=['true', 'false'],
+        description='Whether to have every part inspected; else goals are awaited.',
+    ),
+)
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """The simulator, and the client with its parts file."""
+    cell = load_cell(Path(argument(context, 'cell')).expanduser())
+    recipes = load_recipes(cell, paths(context, 'recipes'))
+    faults = tuple(argument(context, 'faults').split())
+    source = Simulated(int(argument(context, 'seed')), int(argument(context, 'parts')), faults)
+    actions = [node_action(source_node(cell, recipes, source))]
+    if argument(context, 'client') == 'true':
+        parts_file = Path(argument(context, 'data_dir')).expanduser() / 'runs' / 'launch.jsonl'
+        write_orders(parts_file, simulated_orders(cell, recipes, source))
+        actions.append(node_action(client_node(cell, parts_file)))
+    return actions
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Arguments, transport settings, simulator, cell."""
+    include = IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(CELL_LAUNCH),
+        launch_arguments=[(name, LaunchConfiguration(name)) for name in CELL_ARGUMENTS],
+    )
+    settings = environment_actions(local_only=True)
+    return LaunchDescription([*ARGUMENTS, *settings, include, OpaqueFunction(function=start)])

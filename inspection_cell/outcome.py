@@ -46,7 +46,7 @@ class Outcome:
         disposition: where the part went, in words; empty when nobody said.
         verdict_latency_ms: last frame's stamp to the verdict's receipt; None without both.
         cycle_s: goal sent to the verdict and its disposition received.
-        release_latency_ms: verdict or permit to the actuator's command, as reported.
+        release_latency_ms: verdict published to the actuator's command published.
     """
 
     part_id: str

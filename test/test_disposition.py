@@ -213,6 +213,22 @@ def test_confirmations_that_fit_no_command_are_ignored():
     assert side.confirmation(command.sequence, 'i2', True, 'good', '', 1) == ()
 
 
+def test_when_the_cell_falls_silent_the_waiting_part_is_diverted_and_told_why():
+    side = RejectSide(ROBOT)
+    side.part_arrived('i1', 'p', 0)
+    (command,) = commands(side.cell_lost('the heartbeat stopped', S))
+    assert (command.action, command.bin) == (Action.DIVERT, 'review')
+    assert 'the heartbeat stopped' in command.reason
+
+
+def test_a_permit_from_before_the_silence_releases_nothing_after_it():
+    side = RejectSide(ROBOT)
+    side.permit('i1', 'p', 1.0, 0)
+    side.cell_lost('the heartbeat stopped', S // 4)
+    side.permit('i1', 'p', 1.0, S // 2)  # the cell is back and repeats itself
+    assert commands(side.part_arrived('i1', 'p', S // 2))[0].action is Action.DIVERT
+
+
 def test_the_latency_counts_from_the_receipt_of_the_permit():
     side = RejectSide(ROBOT)
     side.part_arrived('i1', 'p', 0)

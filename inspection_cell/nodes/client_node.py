@@ -2,14 +2,14 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import rclpy
 from inspection_cell_msgs.action import InspectPart
-from inspection_cell_msgs.msg import CellState, Disposition, Verdict
+from inspection_cell_msgs.msg import ActuatorCommand, CellState, Disposition, Verdict
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -48,10 +48,11 @@ class ClientParams:
 
 @dataclass(frozen=True, slots=True)
 class _Received:
-    """A verdict and when it came, ROS clock."""
+    """A verdict, when it came, and when it was published, ROS clock."""
 
     verdict: Verdict
     stamp_ns: int
+    published_ns: int
 
 
 class ClientNode(Node):
@@ -64,12 +65,14 @@ class ClientNode(Node):
         self._state: CellState | None = None
         self._state_s = time.monotonic()
         self._verdicts: dict[str, _Received] = {}
+        self._commanded_ns: dict[str, int] = {}
         self._dispositions: dict[str, Disposition] = {}
         self._inspection_id = ''
         self._said = ''
         self._goals = ActionClient(self, InspectPart, 'inspect_part')
         self.create_subscription(CellState, 'cell_state', self._take_state, LATCHED)
         self.create_subscription(Verdict, 'verdict', self._take_verdict, RELIABLE)
+        self.create_subscription(ActuatorCommand, 'actuator_command', self._take_command, RELIABLE)
         self.create_subscription(Disposition, 'disposition', self._take_disposition, RELIABLE)
         self._spinner = SingleThreadedExecutor()
         self._spinner.add_node(self)
@@ -110,7 +113,7 @@ class ClientNode(Node):
         self._wait_for_disposition(inspection_id)
         cycle_s = time.monotonic() - begin_s
         outcome = outcome_of(order, received.verdict, received.stamp_ns, cycle_s)
-        return self._with_disposition(outcome)
+        return self._with_release(self._with_disposition(outcome), received.published_ns)
 
     def _unknown(self, order: PartOrder, begin_s: float, why: str) -> Outcome:
         self.get_logger().warning(f'{order.part_id}: {why}')
@@ -136,10 +139,13 @@ class ClientNode(Node):
         msg = self._dispositions.pop(outcome.inspection_id, None)
         if msg is None:
             return outcome
-        latency_ms = round(msg.latency_s * 1000.0, 3)
-        return replace(
-            outcome, disposition=disposition_in_words(msg), release_latency_ms=latency_ms
-        )
+        return replace(outcome, disposition=disposition_in_words(msg))
+
+    def _with_release(self, outcome: Outcome, verdict_ns: int) -> Outcome:
+        command_ns = self._commanded_ns.pop(outcome.inspection_id, None)
+        if command_ns is None:
+            return outcome
+        return replace(outcome, release_latency_ms=round((command_ns - verdict_ns) / 1e6, 3))
 
     def _is_ready(self) -> bool:
         missing = self._missing()
@@ -169,9 +175,14 @@ class ClientNode(Node):
     def _take_state(self, msg: CellState) -> None:
         self._state, self._state_s = msg, time.monotonic()
 
-    def _take_verdict(self, msg: Verdict) -> None:
+    def _take_verdict(self, msg: Verdict, info: Mapping[str, int]) -> None:
         now_ns = self.get_clock().now().nanoseconds
-        self._verdicts[msg.inspection_id] = _Received(msg, now_ns)
+        self._verdicts[msg.inspection_id] = _Received(msg, now_ns, info['source_timestamp'])
+
+    def _take_command(self, msg: ActuatorCommand, info: Mapping[str, int]) -> None:
+        # Both times are the middleware's, at the publishers: how long this client took to read a
+        # large verdict is no part of the latency.
+        self._commanded_ns[msg.inspection_id] = info['source_timestamp']
 
     def _take_disposition(self, msg: Disposition) -> None:
         self._dispositions[msg.inspection_id] = msg

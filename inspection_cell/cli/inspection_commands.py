@@ -67,7 +67,7 @@ def detect(
     json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
 ) -> None:
     """Run a detector on image files."""
-    folder = load_model_folder(model if model.is_dir() else model.parent)
+    folder = load_model_folder(model.parent if model.is_file() else model)
     files = image_files(images)
     found = _detect(folder, files, min_score, quiet=json)
     if json:

@@ -1,0 +1,1 @@
+"""Making detectors: labelled images from the simulator, and training."""

@@ -1,0 +1,258 @@
+"""Inspection of a scan file against a mesh file, without a cell: `inspection_cell surface`."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import open3d as o3d
+from numpy.typing import NDArray
+
+from inspection_cell.cell import Cell, CellFile, Scanner
+from inspection_cell.errors import DataError
+from inspection_cell.findings import Decision, Defect, Verdict
+from inspection_cell.fusion.fuse import fuse
+from inspection_cell.geometry import Points, Transform, invert
+from inspection_cell.observations import Observation, Scan, ViewKey
+from inspection_cell.recipe import (
+    CoverageDemand,
+    Presentation,
+    Recipe,
+    RecipeFile,
+    Reference,
+    Registration,
+    Surface,
+    load_recipe,
+)
+from inspection_cell.reference import METRES_PER_UNIT, ReferenceMesh, load_mesh
+from inspection_cell.schema import Pose
+from inspection_cell.stored_parts import read_pose, read_scan
+from inspection_cell.verdict import judge
+from inspection_cell.views.comparison import Comparison, compare, not_registered
+from inspection_cell.views.deviation import DeviationField
+from inspection_cell.views.global_search import search_pose
+from inspection_cell.views.registration import Registered
+from inspection_cell.views.surface import view_findings
+
+Units = Literal['mm', 'm']
+DEFAULT_TOLERANCE_MM = (-0.5, 0.5)
+MESH_SUFFIXES = ('.stl', '.obj')
+SUFFIXES = ('.ply', '.pcd', *MESH_SUFFIXES)
+SPARSE_MESH = 20_000  # a scan stored as a mesh with fewer corners is sampled on its surface
+MOST_TIMES_LARGER = 20.0  # a scan this much larger or smaller than the part: wrong units
+EVERYTHING_MM = 10_000.0
+VIEW = ViewKey('file', 'scan')
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceResult:
+    """What `inspection_cell surface` says.
+
+    Attributes:
+        transform_scan_to_part: metres.
+        points: of the scan.
+        points_part: (N, 3) those compared, part frame, metres.
+        deviation_mm: (N,) signed, positive outside the material.
+        coverage: share of the reference's surface that the scan shows.
+    """
+
+    reference: ReferenceMesh
+    verdict: Verdict
+    registered: Registered
+    points: int
+    points_part: Points
+    deviation_mm: NDArray[np.float64]
+    tolerance_mm: tuple[float, float]
+    coverage: float
+    seconds: float
+
+    @property
+    def decision(self) -> Decision:
+        """By the rules of the cell."""
+        return self.verdict.decision
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """Merged regions outside the tolerance."""
+        return self.verdict.defects
+
+    def as_json(self) -> dict[str, object]:
+        """The fields of `surface --json`; p50, p95 and p99 are of the deviations' magnitudes."""
+        return {
+            'registered': self.registered.ok,
+            'reason': self.registered.reason,
+            'transform': self.registered.transform_scan_to_part.tolist(),
+            'points': self.points,
+            'coverage': round(self.coverage, 4),
+            'deviation_mm': _spread(self.deviation_mm),
+            'defects': [_defect(defect) for defect in self.defects],
+            'decision': self.decision.name,
+            'reasons': [reason.text for reason in self.verdict.reasons],
+            'seconds': round(self.seconds, 3),
+        }
+
+
+def inspect_files(
+    reference: Path,
+    scan: Path,
+    units: Units,
+    tolerance_mm: tuple[float, float] | None = None,
+    initial_pose: Path | None = None,
+    recipe: Path | None = None,
+    seed: int = 0,
+) -> SurfaceResult:
+    """Compare a scan with a mesh and decide.
+
+    Args:
+        reference: mesh file (ply, stl, obj) in `units`.
+        scan: cloud or mesh file (ply, pcd, stl, obj) in `units`.
+        units: of both files.
+        tolerance_mm: lower and upper limit; default the recipe's, else ±0.5 mm.
+        initial_pose: file with `transform_scan_to_part`, 4 x 4, metres; else it is searched.
+        recipe: limits and coverage demanded; without one no coverage is demanded.
+        seed: of the search.
+
+    Raises:
+        DataError: for files that cannot be read.
+        ConfigError: for a recipe with problems.
+    """
+    begin = time.perf_counter()
+    mesh = load_mesh(reference, units)
+    points = load_points(scan, units)
+    start = None if initial_pose is None else read_pose(initial_pose)
+    known = _recipe(reference, mesh, units, tolerance_mm, recipe, start is not None)
+    surface = known.file.surface
+    assert surface is not None
+    compared = _compared(points, start, DeviationField(mesh), surface, seed)
+    pose = compared.registered.transform_scan_to_part
+    observation = Observation('file', VIEW, 0, Scan(points), invert(pose), np.eye(4))
+    view = view_findings(observation, compared, surface, mesh)
+    fused = fuse(known, _cell(), mesh, [view])
+    verdict = judge(
+        known, fused, [view], inspection_id='file', part_id=scan.stem, stamp_ns=0, cell_hash=''
+    )
+    return SurfaceResult(
+        reference=mesh,
+        verdict=verdict,
+        registered=compared.registered,
+        points=len(points),
+        points_part=compared.deviations.points,
+        deviation_mm=compared.deviations.signed_mm,
+        tolerance_mm=surface.tolerance_mm,
+        coverage=float(compared.seen.mean()),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def load_points(path: Path, units: Units) -> NDArray[np.float32]:
+    """Read the points (N, 3) of a scan file, metres; raises DataError for none."""
+    suffix = path.suffix.lower()
+    if not path.is_file() or suffix not in SUFFIXES:
+        raise DataError(f'{path}: expected a scan file ({", ".join(SUFFIXES)}), there is none')
+    if suffix not in MESH_SUFFIXES:
+        return read_scan(path, units).points
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        mesh = o3d.io.read_triangle_mesh(str(path))
+    points = np.unique(np.asarray(mesh.vertices), axis=0)
+    if len(points) < SPARSE_MESH and len(mesh.triangles):
+        o3d.utility.random.seed(0)
+        points = np.asarray(mesh.sample_points_uniformly(100_000).points)
+    if len(points) == 0:
+        raise DataError(f'{path}: expected a mesh with points, found none')
+    return (points * METRES_PER_UNIT[units]).astype(np.float32)
+
+
+def _compared(
+    points: NDArray[np.float32],
+    start: Transform | None,
+    field: DeviationField,
+    surface: Surface,
+    seed: int,
+) -> Comparison:
+    misfit = _size_misfit(points, field.reference)
+    if misfit:
+        return not_registered(
+            field, Registered(np.eye(4) if start is None else start, reason=misfit)
+        )
+    if start is None:
+        found = search_pose(points, field, surface.registration.inlier_mm, seed)
+        start = found.transform_scan_to_part
+        if found.reason:
+            refused = Registered(start, explained=found.explained, reason=found.reason)
+            return not_registered(field, refused)
+    return compare(points, start, field, surface)
+
+
+def _size_misfit(points: NDArray[np.float32], reference: ReferenceMesh) -> str:
+    low, high = np.percentile(points, [1, 99], axis=0)
+    scan_m = float(np.linalg.norm(high - low))
+    ratio = scan_m / reference.diagonal_m
+    if 1 / MOST_TIMES_LARGER <= ratio <= MOST_TIMES_LARGER:
+        return ''
+    return (
+        f"the reference's size does not fit the scan's: the scan extends {scan_m:.3g} m, the "
+        f'reference {reference.diagonal_m:.3g} m; are both in the units given?'
+    )
+
+
+def _recipe(
+    path: Path,
+    mesh: ReferenceMesh,
+    units: Units,
+    tolerance_mm: tuple[float, float] | None,
+    recipe: Path | None,
+    pose_known: bool,
+) -> Recipe:
+    """The given or the default limits, for one view of one scanner."""
+    given = None if recipe is None else load_recipe(recipe)
+    if given is not None and given.file.surface is None:
+        raise DataError(f'{recipe}: expected the section `surface`, there is none')
+    crop_mm = 0.1 * mesh.diagonal_m * 1e3
+    free = Registration(max_shift_mm=crop_mm, max_rotation_deg=15.0)
+    limits = given.file.surface if given is not None else None
+    surface = limits or Surface(
+        tolerance_mm=DEFAULT_TOLERANCE_MM, crop_mm=crop_mm, registration=free
+    )
+    changes: dict[str, object] = {} if pose_known else {'crop_mm': EVERYTHING_MM}
+    if tolerance_mm is not None:
+        changes['tolerance_mm'] = tolerance_mm
+    surface = Surface.model_validate(surface.model_dump() | changes)
+    file = RecipeFile(
+        format=1,
+        part_type=given.part_type if given is not None else 'part',
+        reference=Reference(mesh=path.name, units=units),
+        presentations={VIEW.presentation: Presentation(pose=_here(), sensors=(VIEW.sensor,))},
+        surface=surface,
+        coverage=given.file.coverage if given is not None else CoverageDemand(),
+    )
+    return Recipe(path, '' if given is None else given.sha256, file)
+
+
+def _cell() -> Cell:
+    scanner = Scanner(kind='scanner', topic='scan', pose=_here())
+    file = CellFile(format=1, name='files', sensors={VIEW.sensor: scanner})
+    return Cell(Path('files'), '', file)
+
+
+def _here() -> Pose:
+    return Pose(position_mm=(0.0, 0.0, 0.0), rpy_deg=(0.0, 0.0, 0.0))
+
+
+def _spread(deviation_mm: NDArray[np.float64]) -> dict[str, float] | None:
+    if len(deviation_mm) == 0:
+        return None
+    p50, p95, p99 = np.percentile(np.abs(deviation_mm), [50, 95, 99])
+    values = {'p50': p50, 'p95': p95, 'p99': p99}
+    values |= {'min': deviation_mm.min(), 'max': deviation_mm.max()}
+    return {name: round(float(value), 4) for name, value in values.items()}
+
+
+def _defect(defect: Defect) -> dict[str, object]:
+    position = None if defect.position_m is None else (defect.position_m * 1e3).round(2).tolist()
+    return {
+        'kind': defect.label,
+        'position_mm': position,
+        'area_mm2': round(defect.area_mm2, 2),
+        'peak_mm': round(defect.peak_mm, 3),
+    }

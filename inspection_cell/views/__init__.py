@@ -1,0 +1,1 @@
+"""Inspectors: what one view's image or scan shows."""

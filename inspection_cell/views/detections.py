@@ -1,0 +1,82 @@
+"""What a detector gives: boxes with scores and labels, whatever library computed them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspection_cell.errors import DataError
+from inspection_cell.geometry import read_only
+from inspection_cell.observations import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """All boxes of one image, best score first.
+
+    Attributes:
+        boxes_px: (N, 4) x0, y0, x1, y1 in the image as it came, pixels.
+        scores: (N,) in [0, 1].
+        labels: (N,) class names.
+    """
+
+    boxes_px: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check lengths and ranges once, and freeze the arrays."""
+        boxes = read_only(np.reshape(self.boxes_px, (-1, 4)), (None, 4), 'detections: boxes_px')
+        scores = read_only(self.scores, (len(boxes),), 'detections: scores')
+        if len(self.labels) != len(boxes):
+            raise DataError(f'detections: {len(boxes)} boxes but {len(self.labels)} labels')
+        if (scores < 0).any() or (scores > 1).any():
+            raise DataError('detections: scores must lie in [0, 1]')
+        if (boxes[:, 2:] < boxes[:, :2]).any():
+            raise DataError('detections: boxes must have x0 <= x1 and y0 <= y1')
+        object.__setattr__(self, 'boxes_px', boxes)
+        object.__setattr__(self, 'scores', scores)
+
+    def __len__(self) -> int:
+        """Number of boxes."""
+        return len(self.labels)
+
+    @property
+    def centres_px(self) -> NDArray[np.float64]:
+        """(N, 2) centres of the boxes, pixels."""
+        centres: NDArray[np.float64] = (self.boxes_px[:, :2] + self.boxes_px[:, 2:]) / 2.0
+        return centres
+
+    def of(self, label: str, min_score: float = 0.0) -> 'Detections':
+        """Those of one class with at least this score."""
+        keep = [
+            index
+            for index, name in enumerate(self.labels)
+            if name == label and self.scores[index] >= min_score
+        ]
+        return Detections(self.boxes_px[keep], self.scores[keep], (label,) * len(keep))
+
+
+class Detector(Protocol):
+    """A trained network, ready to use."""
+
+    @property
+    def backend(self) -> str:
+        """What computes: `pytorch`, `openvino`, ..."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names that it may give."""
+        ...
+
+    @property
+    def model_hash(self) -> str:
+        """The sha256 of its weights."""
+        ...
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        """The boxes of each 8 bit image; never dependent on the other images of the call."""
+        ...

@@ -1,0 +1,269 @@
+"""Refinement of the robot's pose: robust point-to-plane registration that refuses to guess.
+
+Gauss-Newton on exact closest points of the mesh, with Tukey weights whose width follows the
+spread of the distances. Directions that the scan does not determine stay at the robot's pose.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from inspection_cell.geometry import Points, Transform, rigid, transform_points
+from inspection_cell.recipe import Registration
+from inspection_cell.reference import ReferenceMesh
+from inspection_cell.views.deviation import DeviationField, Deviations
+
+MIN_POINTS = 200
+COARSE_POINTS = 1000
+FINE_POINTS = 12_000
+ITERATIONS = 25
+COARSE_STOP_M, FINE_STOP_M = 1e-5, 1e-7
+WORTH_REFINING = 0.8  # of the share of points that must be explained
+# Eigenvalues of the normal equations per point, lengths in units of the part's radius: a direction
+# with less than this is held by fewer than 2 in 1000 points.
+MIN_OBSERVABILITY = 2e-3
+COARSEST = 0.05  # inlier distance as a share of the part's diagonal: coarser proves nothing
+_HELD = 1e-4  # below, a direction is not moved at all
+_NARROWEST_M = 0.1e-3  # least width of the weights: no scan is that much better
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Where the scan lies on the reference, how well it fits, and why not if it does not.
+
+    Attributes:
+        transform_scan_to_part: refined; maps the given points onto the reference.
+        explained: share of the points near enough to the reference.
+        residual_mm: root mean square distance of the explained points.
+        shift_mm: how far the part's centre moved from the robot's pose.
+        rotation_deg: how far the part turned from the robot's pose.
+        observability: smallest eigenvalue of the normal equations among the directions that the
+            reference's shape determines.
+        reason: empty when the scan is registered, else what was expected and what came.
+    """
+
+    transform_scan_to_part: Transform
+    explained: float = 0.0
+    residual_mm: float = 0.0
+    shift_mm: float = 0.0
+    rotation_deg: float = 0.0
+    observability: float = 0.0
+    reason: str = ''
+
+    @property
+    def ok(self) -> bool:
+        """Whether the scan is registered."""
+        return not self.reason
+
+
+def register(
+    points: NDArray[np.floating],
+    transform_scan_to_part: Transform,
+    field: DeviationField,
+    limits: Registration,
+    crop_mm: float,
+) -> Registered:
+    """Refine a pose and judge the result.
+
+    Args:
+        points: (N, 3) in the scan's frame, metres, finite.
+        transform_scan_to_part: the pose to start from.
+        field: of the reference.
+        limits: when the scan counts as registered.
+        crop_mm: points farther than this from the reference at the start are surroundings.
+    """
+    if len(points) < MIN_POINTS:
+        reason = f'the scan has {len(points)} points; at least {MIN_POINTS} are needed'
+        return Registered(transform_scan_to_part, reason=reason)
+    if limits.inlier_mm / 1e3 > COARSEST * field.reference.diagonal_m:
+        return Registered(transform_scan_to_part, reason=_too_small(field.reference, limits))
+    near = points_near(points, transform_scan_to_part, field.reference, crop_mm)
+    if np.count_nonzero(near) < MIN_POINTS:
+        reason = _far_away(points, int(np.count_nonzero(near)), field.reference, crop_mm)
+        return Registered(transform_scan_to_part, reason=reason)
+    sampled = transform_points(transform_scan_to_part, thinned(points[near], FINE_POINTS))
+    sampled = sampled[np.abs(field.measure(sampled).signed_m) <= crop_mm / 1e3]
+    if len(sampled) < MIN_POINTS:
+        reason = _far_away(points, len(sampled), field.reference, crop_mm)
+        return Registered(transform_scan_to_part, reason=reason)
+    coarse = thinned(sampled, COARSE_POINTS)
+    correction = refine(coarse, np.eye(4), field, stop_m=COARSE_STOP_M)
+    fitted = _fit(coarse, correction, transform_scan_to_part, field, limits)
+    # What is far from fitting is refused at once: far points are slow to measure.
+    if fitted.explained >= WORTH_REFINING * limits.min_explained:
+        correction = refine(sampled, correction, field)
+        fitted = _fit(sampled, correction, transform_scan_to_part, field, limits)
+    return _judged(fitted, limits)
+
+
+def points_near(
+    points: NDArray[np.floating],
+    transform_scan_to_part: Transform,
+    reference: ReferenceMesh,
+    margin_mm: float,
+) -> NDArray[np.bool_]:
+    """(N,) which points lie in the reference's bounding box widened by a margin."""
+    points_part = transform_points(transform_scan_to_part, points)
+    low = reference.vertices.min(axis=0) - margin_mm / 1e3
+    high = reference.vertices.max(axis=0) + margin_mm / 1e3
+    near: NDArray[np.bool_] = ((points_part >= low) & (points_part <= high)).all(axis=1)
+    return near
+
+
+def thinned(points: NDArray[np.floating], count: int) -> Points:
+    """About `count` of the rows (N, 3), spread evenly over their order."""
+    rows = np.linspace(0, len(points) - 1, min(count, len(points))).astype(np.intp)
+    return np.asarray(points[rows], dtype=np.float64)
+
+
+def refine(
+    points: NDArray[np.floating],
+    start: Transform,
+    field: DeviationField,
+    stop_m: float = FINE_STOP_M,
+) -> Transform:
+    """Best `transform_scan_to_part` near `start` for (N, 3) points, by Gauss-Newton.
+
+    Ends when a step moves nothing by more than about `stop_m`, or after `ITERATIONS`.
+    """
+    pose = start
+    centre, radius_m = _centre_and_radius(field.reference)
+    for _ in range(ITERATIONS):
+        moved = transform_points(pose, points)
+        deviations = field.measure(moved)
+        weights = _tukey(deviations.signed_m)
+        jacobian = _jacobian(moved, deviations.outward, centre, radius_m)
+        weighted = jacobian * weights[:, None]
+        values, vectors = np.linalg.eigh(weighted.T @ jacobian / weights.sum())
+        gradient = weighted.T @ deviations.signed_m / weights.sum()
+        free = values > _HELD
+        step = -vectors[:, free] @ ((vectors[:, free].T @ gradient) / values[free])
+        pose = _moved(pose, step, centre, radius_m)
+        if np.abs(step).max() < stop_m:
+            break
+    return pose
+
+
+def _fit(
+    points: Points,
+    correction: Transform,
+    start: Transform,
+    field: DeviationField,
+    limits: Registration,
+) -> Registered:
+    moved = transform_points(correction, points)
+    deviations = field.measure(moved)
+    explained = np.abs(deviations.signed_m) <= limits.inlier_mm / 1e3
+    residual = deviations.signed_m[explained] if explained.any() else np.array([np.inf])
+    centre, _ = _centre_and_radius(field.reference)
+    shift = transform_points(correction, centre[None])[0] - centre
+    angle_rad = Rotation.from_matrix(correction[:3, :3]).magnitude()
+    return Registered(
+        transform_scan_to_part=correction @ start,
+        explained=float(explained.mean()),
+        residual_mm=float(np.sqrt(np.mean(residual**2)) * 1e3),
+        shift_mm=float(np.linalg.norm(shift) * 1e3),
+        rotation_deg=float(np.degrees(angle_rad)),
+        observability=_observability(deviations, field),
+    )
+
+
+def _judged(fit: Registered, limits: Registration) -> Registered:
+    checks = (
+        (
+            fit.explained < limits.min_explained,
+            f'the reference explains {fit.explained:.0%} of the scan within '
+            f'{limits.inlier_mm:g} mm; at least {limits.min_explained:.0%} is demanded',
+        ),
+        (
+            fit.residual_mm > limits.max_residual_mm,
+            f'residual {fit.residual_mm:.3f} mm; at most {limits.max_residual_mm:g} mm is allowed',
+        ),
+        (
+            fit.shift_mm > limits.max_shift_mm,
+            f"the part lies {fit.shift_mm:.1f} mm from the robot's pose; at most "
+            f'{limits.max_shift_mm:g} mm is allowed',
+        ),
+        (
+            fit.rotation_deg > limits.max_rotation_deg,
+            f"the part is turned {fit.rotation_deg:.1f}° from the robot's pose; at most "
+            f'{limits.max_rotation_deg:g}° is allowed',
+        ),
+    )
+    reason = '; '.join(text for failed, text in checks if failed)
+    if not reason and fit.observability < MIN_OBSERVABILITY:
+        reason = (
+            f'the scan does not determine the pose: weakest direction {fit.observability:.1e}, '
+            f'at least {MIN_OBSERVABILITY:.0e} is demanded'
+        )
+    return Registered(
+        fit.transform_scan_to_part,
+        fit.explained,
+        fit.residual_mm,
+        fit.shift_mm,
+        fit.rotation_deg,
+        fit.observability,
+        reason,
+    )
+
+
+def _observability(deviations: Deviations, field: DeviationField) -> float:
+    """Weakest direction of the scan, directions in which the reference is symmetric aside.
+
+    Only points that fit count: what hangs over an edge determines nothing.
+    """
+    weights = _tukey(deviations.signed_m)
+    reference = field.reference
+    centre, radius_m = _centre_and_radius(reference)
+    jacobian = _jacobian(deviations.points, deviations.outward, centre, radius_m)
+    values, vectors = np.linalg.eigh((jacobian * weights[:, None]).T @ jacobian / weights.sum())
+    whole = _jacobian(reference.samples, reference.sample_normals, centre, radius_m)
+    determined = ((whole @ vectors) ** 2).mean(axis=0) >= MIN_OBSERVABILITY
+    return float(values[determined].min()) if determined.any() else 1.0
+
+
+def _centre_and_radius(reference: ReferenceMesh) -> tuple[NDArray[np.float64], float]:
+    low, high = reference.vertices.min(axis=0), reference.vertices.max(axis=0)
+    centre: NDArray[np.float64] = (low + high) / 2
+    return centre, reference.diagonal_m / 4
+
+
+def _jacobian(
+    points: Points, normals: Points, centre: NDArray[np.float64], radius_m: float
+) -> NDArray[np.float64]:
+    """(N, 6) change of the distances by turning (per radius, metres) and shifting (metres)."""
+    lever = (points - centre) / radius_m
+    return np.concatenate([np.cross(lever, normals), normals], axis=1)
+
+
+def _tukey(distances_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    width_m = max(4.685 * 1.4826 * float(np.median(np.abs(distances_m))), _NARROWEST_M)
+    weights: NDArray[np.float64] = (1 - np.minimum(np.abs(distances_m) / width_m, 1) ** 2) ** 2
+    return weights
+
+
+def _moved(
+    pose: Transform, step: NDArray[np.float64], centre: NDArray[np.float64], radius_m: float
+) -> Transform:
+    rotation = Rotation.from_rotvec(step[:3] / radius_m).as_matrix()
+    return rigid(rotation, centre + step[3:] - rotation @ centre) @ pose
+
+
+def _too_small(reference: ReferenceMesh, limits: Registration) -> str:
+    return (
+        f'the reference is {reference.diagonal_m * 1e3:.3g} mm across: too small to tell with '
+        f'inlier_mm {limits.inlier_mm:g}; are its units right?'
+    )
+
+
+def _far_away(
+    points: NDArray[np.floating], near: int, reference: ReferenceMesh, crop_mm: float
+) -> str:
+    extent_m = float(np.linalg.norm(np.ptp(np.percentile(points, [1, 99], axis=0), axis=0)))
+    return (
+        f"only {near} of the scan's {len(points)} points lie within {crop_mm:g} mm of the part "
+        f'at its expected pose, at least {MIN_POINTS} are needed '
+        f'(the scan extends {extent_m:.3g} m, the part {reference.diagonal_m:.3g} m)'
+    )

@@ -1,0 +1,171 @@
+"""Inspection of scans: registration, deviation from the reference, regions, what was seen."""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspection_cell.errors import DataError
+from inspection_cell.evidence import EvidenceFolder
+from inspection_cell.findings import (
+    EvidenceFile,
+    Finding,
+    Presence,
+    PresenceStatus,
+    ViewFindings,
+    ViewStatus,
+)
+from inspection_cell.geometry import Points, Transform, invert
+from inspection_cell.observations import Observation, Scan
+from inspection_cell.recipe import Recipe, Registration, Surface
+from inspection_cell.reference import ReferenceMesh
+from inspection_cell.views.comparison import Comparison, compare
+from inspection_cell.views.deviation import DeviationField
+from inspection_cell.views.ply import ply_bytes
+from inspection_cell.views.regions import Region
+from inspection_cell.views.registration import Registered
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceInspection:
+    """The findings of a scan and what is shown of it.
+
+    Attributes:
+        points_part: (N, 3) the compared points in the part frame, metres; none unless registered.
+        deviation_mm: (N,) signed, positive outside the material.
+    """
+
+    view_findings: ViewFindings
+    points_part: Points
+    deviation_mm: NDArray[np.float64]
+
+
+class SurfaceInspector:
+    """Compares scans of one part type with its reference mesh."""
+
+    def __init__(self, recipe: Recipe, reference: ReferenceMesh, evidence: EvidenceFolder) -> None:
+        """Prepare the reference; raises DataError for a recipe without the section `surface`."""
+        if recipe.file.surface is None:
+            raise DataError(f'{recipe.path}: expected the section `surface`, there is none')
+        self._surface: Surface = recipe.file.surface
+        self._max_incidence_rad = np.radians(recipe.file.coverage.max_incidence_deg)
+        self._field = DeviationField(reference)
+        self._evidence = evidence
+
+    def inspect(self, observation: Observation) -> SurfaceInspection:
+        """Register one scan and compare it; bad data becomes a status with a reason."""
+        begin = time.perf_counter()
+        if not isinstance(observation.data, Scan):
+            kind = type(observation.data).__name__
+            reason = f'expected a Scan from {observation.view}, got {kind}'
+            findings = _view(observation, ViewStatus.MALFORMED, self._field.reference, reason)
+            return SurfaceInspection(findings, np.empty((0, 3)), np.empty(0))
+        compared = compare(
+            observation.data.points,
+            invert(observation.transform_part_to_sensor),
+            self._field,
+            self._surface,
+            max_incidence_rad=self._max_incidence_rad,
+            sensor=np.zeros(3),
+        )
+        evidence = self._write(observation, observation.data, compared)
+        findings = view_findings(
+            observation,
+            compared,
+            self._surface,
+            self._field.reference,
+            evidence=evidence,
+            inspect_s=time.perf_counter() - begin,
+        )
+        return SurfaceInspection(
+            findings, compared.deviations.points, compared.deviations.signed_mm
+        )
+
+    def _write(
+        self, observation: Observation, scan: Scan, compared: Comparison
+    ) -> tuple[EvidenceFile, ...]:
+        identity, view = observation.inspection_id, observation.view
+        files = [self._evidence.write(identity, view, 'scan', '.ply', ply_bytes(scan.points))]
+        deviations = compared.deviations
+        if len(deviations.points):
+            content = ply_bytes(deviations.points, deviations.signed_mm)
+            files.append(self._evidence.write(identity, view, 'deviation', '.ply', content))
+        return tuple(files)
+
+
+def view_findings(
+    observation: Observation,
+    compared: Comparison,
+    surface: Surface,
+    reference: ReferenceMesh,
+    *,
+    evidence: tuple[EvidenceFile, ...] = (),
+    inspect_s: float = 0.0,
+) -> ViewFindings:
+    """A comparison as what its view says: OK and present, or NOT_REGISTERED with the reason."""
+    registered = compared.registered
+    if not registered.ok:
+        status, reason = ViewStatus.NOT_REGISTERED, registered.reason
+        absent = Presence(PresenceStatus.ABSENT, reason, registered.explained)
+        view = _view(observation, status, reference, reason)
+        return replace(view, presence=absent, evidence=evidence, inspect_s=inspect_s)
+    view = _view(observation, ViewStatus.OK, reference)
+    return replace(
+        view,
+        presence=presence_of(registered, surface.registration),
+        findings=tuple(finding_of(region, surface.tolerance_mm) for region in compared.regions),
+        evidence=evidence,
+        inspect_s=inspect_s,
+        transform_part_to_cell_refined=_refined(observation, registered),
+        seen=compared.seen,
+    )
+
+
+def finding_of(region: Region, tolerance_mm: tuple[float, float]) -> Finding:
+    """A region as a finding; value and limit keep their sign: -0.3 mm against -0.15 mm."""
+    low, high = tolerance_mm
+    return Finding(
+        label=region.kind,
+        score=1.0,
+        value=region.peak_mm,
+        limit=low if region.peak_mm < 0 else high,
+        unit='mm',
+        position_m=region.position_m,
+        normal=region.normal,
+        area_mm2=region.area_mm2,
+        length_mm=region.length_mm,
+        peak_mm=region.peak_mm,
+    )
+
+
+def presence_of(registered: Registered, limits: Registration) -> Presence:
+    """The proof that a registered scan is of this part, in words."""
+    evidence = (
+        f'scan registered: {registered.explained:.1%} of it within {limits.inlier_mm:g} mm of the '
+        f'reference, residual {registered.residual_mm:.3f} mm, {registered.shift_mm:.2f} mm and '
+        f"{registered.rotation_deg:.2f}° from the robot's pose"
+    )
+    return Presence(PresenceStatus.PRESENT, evidence, registered.explained)
+
+
+def _view(
+    observation: Observation, status: ViewStatus, reference: ReferenceMesh, reason: str = ''
+) -> ViewFindings:
+    return ViewFindings(
+        inspection_id=observation.inspection_id,
+        view=observation.view,
+        status=status,
+        reason=reason,
+        stamp_ns=observation.stamp_ns,
+        transform_part_to_sensor=observation.transform_part_to_sensor,
+        reference_hash=reference.sha256,
+    )
+
+
+def _refined(observation: Observation, registered: Registered) -> Transform:
+    """`transform_part_to_cell` by the scan."""
+    transform: Transform = observation.transform_sensor_to_cell @ invert(
+        registered.transform_scan_to_part
+    )
+    return transform

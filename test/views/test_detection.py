@@ -1,0 +1,195 @@
+"""Camera inspection from observation to findings, with a detector that answers as told."""
+
+import numpy as np
+import pytest
+import yaml
+
+from inspection_cell.errors import DataError, ModelError
+from inspection_cell.evidence import EvidenceFolder
+from inspection_cell.findings import PresenceStatus, ViewStatus
+from inspection_cell.observations import Image, Observation, Scan, ViewKey
+from inspection_cell.recipe import load_recipe
+from inspection_cell.views.detection import DetectionInspector
+from inspection_cell.views.detections import Detections
+from inspection_cell.views.eight_bit import to_eight_bit
+
+
+class Told:
+    """A detector that finds a box per pixel value: what it sees depends on the image alone."""
+
+    backend = 'told'
+    classes = ('screw', 'missing_screw', 'scratch', 'stain')
+    model_hash = 'f' * 64
+
+    def detect(self, images):
+        return [self._one(int(image.pixels.reshape(-1)[0])) for image in images]
+
+    def _one(self, value):
+        boxes = [[10, 10, 30, 20], [40, 10, 60, 20], [10, 40, 30, 50]]
+        scores, labels = [0.9, 0.55, 0.2], ('scratch', 'stain', 'scratch')
+        if value == 0:
+            return Detections(np.zeros((0, 4)), np.zeros(0), ())
+        return Detections(np.array(boxes), np.array(scores), labels)
+
+
+def recipe(tmp_path, **detection):
+    content = {
+        'format': 1,
+        'part_type': 'plate',
+        'reference': 'none',
+        'presentations': {
+            'top': {'pose': {'position_mm': [0, 0, 0], 'rpy_deg': [0, 0, 0]}, 'sensors': ['left']}
+        },
+        'detection': {
+            'model': 'm',
+            'classes': {
+                'scratch': {'min_score': 0.5, 'max_length_mm': 3.0},
+                'stain': {'min_score': 0.6},
+            },
+            **detection,
+        },
+    }
+    file = tmp_path / 'recipe.yaml'
+    file.write_text(yaml.safe_dump(content))
+    return load_recipe(file)
+
+
+def observation(data, inspection_id='a1'):
+    return Observation(inspection_id, ViewKey('top', 'left'), 123, data, np.eye(4), np.eye(4))
+
+
+def picture(value=90, dtype=np.uint8, shape=(60, 80, 3)):
+    pixels = np.full(shape, value, dtype=dtype)
+    pixels[20:30, 20:50] = pixels.max() // 2
+    return Image(pixels)
+
+
+def test_only_classes_of_the_recipe_above_their_score_become_findings(tmp_path):
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), None)
+    findings = inspector.inspect(observation(picture())).view_findings
+    assert findings.status is ViewStatus.OK
+    assert [(f.label, f.score, f.limit, f.unit) for f in findings.findings] == [
+        ('scratch', 0.9, 3.0, 'mm')
+    ]
+    assert findings.model_hash == Told.model_hash
+    assert findings.stamp_ns == 123
+
+
+def test_without_features_and_outline_presence_stays_unknown(tmp_path):
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), None)
+    presence = inspector.inspect(observation(picture())).view_findings.presence
+    assert presence.status is PresenceStatus.UNKNOWN
+
+
+def test_counted_features_that_are_not_there_mean_absent(tmp_path):
+    demanding = recipe(tmp_path, features=[{'label': 'screw', 'count': 2}])
+    inspector = DetectionInspector(demanding, None, Told(), None)
+    presence = inspector.inspect(observation(picture())).view_findings.presence
+    assert presence.status is PresenceStatus.ABSENT
+    assert '0 of 2 screw' in presence.evidence
+
+
+def test_image_and_annotated_image_are_written_with_their_hashes(tmp_path):
+    import hashlib
+
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), EvidenceFolder(tmp_path))
+    inspection = inspector.inspect(observation(picture()))
+    files = inspection.view_findings.evidence
+    assert [file.kind for file in files] == ['image', 'annotated']
+    for file in files:
+        content = (tmp_path / file.name).read_bytes()
+        assert content[:2] == b'\xff\xd8'
+        assert hashlib.sha256(content).hexdigest() == file.sha256
+    assert inspection.annotated.shape == (60, 80, 3)
+    assert not np.array_equal(inspection.annotated, picture().pixels)
+
+
+def test_a_full_or_unwritable_data_folder_is_an_error_not_a_result(tmp_path):
+    (tmp_path / 'evidence').write_text('a file where the folder should be')
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), EvidenceFolder(tmp_path))
+    findings = inspector.inspect(observation(picture())).view_findings
+    assert findings.status is ViewStatus.ERROR
+    assert 'cannot write evidence' in findings.reason
+
+
+def test_a_scan_in_place_of_an_image_is_malformed(tmp_path):
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), None)
+    scan = Scan(np.zeros((3, 3), dtype=np.float32))
+    inspection = inspector.inspect(observation(scan))
+    assert inspection.view_findings.status is ViewStatus.MALFORMED
+    assert 'expected an image' in inspection.view_findings.reason
+    assert inspection.annotated is None
+
+
+def test_an_image_of_another_size_than_calibrated_is_malformed(tmp_path):
+    from dataclasses import replace
+
+    from inspection_cell.geometry import Intrinsics
+
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), None)
+    camera = Intrinsics(640, 480, 500.0, 500.0, 320.0, 240.0)
+    wrong = replace(observation(picture()), intrinsics=camera)
+    findings = inspector.inspect(wrong).view_findings
+    assert findings.status is ViewStatus.MALFORMED
+    assert '640' in findings.reason and '80' in findings.reason
+
+
+@pytest.mark.parametrize('dtype', [np.uint16, np.float32])
+def test_deeper_images_are_inspected_in_eight_bit(tmp_path, dtype):
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), None)
+    inspection = inspector.inspect(observation(picture(4000, dtype, (60, 80))))
+    assert inspection.view_findings.status is ViewStatus.OK
+    assert inspection.annotated.dtype == np.uint8
+
+
+def test_a_float_image_without_contrast_is_malformed(tmp_path):
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), None)
+    flat = Image(np.full((60, 80), np.nan, dtype=np.float32))
+    assert inspector.inspect(observation(flat)).view_findings.status is ViewStatus.MALFORMED
+
+
+def test_stretching_to_eight_bit_keeps_the_order_of_grey_values():
+    values = np.linspace(100, 3000, 4800, dtype=np.float32).reshape(60, 80)
+    eight = to_eight_bit(Image(values)).pixels.reshape(-1).astype(int)
+    assert (np.diff(eight) >= 0).all()
+    assert eight[0] == 0
+    assert eight[-1] == 255
+
+
+def test_eight_bit_images_pass_unchanged():
+    image = picture()
+    assert to_eight_bit(image) is image
+
+
+def test_a_views_findings_do_not_depend_on_the_other_views(tmp_path):
+    inspector = DetectionInspector(recipe(tmp_path), None, Told(), None, steady_s=lambda: 0.0)
+    first, second = observation(picture(90)), observation(picture(0))
+    together = inspector.inspect_many([second, first])
+    alone = inspector.inspect(first)
+    assert [f.score for f in together[1].view_findings.findings] == [
+        f.score for f in alone.view_findings.findings
+    ]
+    assert together[0].view_findings.findings == ()
+
+
+def test_a_recipe_without_detection_is_refused(tmp_path):
+    content = yaml.safe_load(recipe(tmp_path).path.read_text())
+    del content['detection']
+    file = tmp_path / 'other.yaml'
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(ModelError, match='detection'):
+        DetectionInspector(load_recipe(file), None, Told(), None)
+
+
+@pytest.mark.parametrize(
+    ('boxes', 'scores', 'labels'),
+    [
+        ([[5, 5, 1, 9]], [0.5], ('a',)),
+        ([[1, 1, 5, 9]], [1.5], ('a',)),
+        ([[1, 1, 5, 9]], [0.5], ('a', 'b')),
+        ([[1, 1, 5, np.nan]], [0.5], ('a',)),
+    ],
+)
+def test_detections_that_cannot_be_are_refused(boxes, scores, labels):
+    with pytest.raises(DataError):
+        Detections(np.array(boxes, dtype=float), np.array(scores), labels)

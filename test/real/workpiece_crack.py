@@ -38,6 +38,7 @@ ATTRIBUTION = (
     'https://universe.roboflow.com/crackdetect-ekbrf/workpiece-crack/dataset/2'
 )
 POSE = {'position_mm': [0, 0, 0], 'rpy_deg': [0, 0, 0]}
+MIN_SCORE = 0.25  # one view, sixty training images: every detection counts
 LOG = logging.getLogger('workpiece_crack')
 
 
@@ -104,8 +105,9 @@ def write_parts(name: str, images: dict[Path, bool | None], out_dir: Path, model
         'presentations': {'top': {'pose': POSE, 'sensors': ['camera']}},
         'detection': {
             'model': os.path.relpath(model, out_dir),
-            'classes': {'crack': {'min_score': 0.25}},
+            'classes': {'crack': {'min_score': MIN_SCORE}},
         },
+        'decision': {'reject_probability': MIN_SCORE, 'review_probability': MIN_SCORE},
     }
     for file, content in (('cell.yaml', cell), ('recipe.yaml', recipe)):
         (out_dir / file).write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
@@ -143,7 +145,7 @@ def report(folder: Path, model: Path) -> None:
         without += all(v.presence.status is not PresenceStatus.PRESENT for v in views)
         verdict = judge(
             recipe,
-            fuse(recipe, None, views),
+            fuse(recipe, cell, None, views),
             views,
             inspection_id=part.part_id,
             part_id=part.part_id,

@@ -56,14 +56,20 @@ def mend(source: Path, out_dir: Path) -> Path:
     return data
 
 
-def train_crack(data: Path, out_dir: Path, epochs: int) -> None:
-    """Train `yolo26n` from scratch; logs each epoch."""
+def train_crack(data: Path, out_dir: Path, epochs: int, base: str) -> None:
+    """Train `yolo26n` from scratch or from other weights; logs each epoch."""
 
     def log(report: EpochReport) -> None:
         LOG.info('%d/%d %.3f %.0f s', report.epoch, report.epochs, report.map50, report.seconds)
 
     plan = TrainingPlan(
-        data, 'workpiece_crack', epochs=epochs, image_size=320, batch=8, attribution=ATTRIBUTION
+        data,
+        'workpiece_crack',
+        epochs=epochs,
+        image_size=320,
+        batch=8,
+        base=base,
+        attribution=ATTRIBUTION,
     )
     train(plan, out_dir, log)
 
@@ -167,13 +173,14 @@ def main() -> None:
     parser.add_argument('source', type=Path)
     parser.add_argument('out', type=Path)
     parser.add_argument('--epochs', type=int, default=120)
+    parser.add_argument('--base', default='yolo26n.yaml', help='architecture or weights')
     parser.add_argument('--model', type=Path)
     parser.add_argument('--sick', type=Path)
     given = parser.parse_args()
     if given.step == 'mend':
         LOG.info('%s', mend(given.source, given.out))
     elif given.step == 'train':
-        train_crack(given.source, given.out, given.epochs)
+        train_crack(given.source, given.out, given.epochs, given.base)
     elif given.step == 'parts':
         write_all_parts(given.source, given.out, given.model, given.sick)
     else:

@@ -7,30 +7,25 @@ from inspection_cell_msgs.action import PresentPart
 from inspection_cell_msgs.msg import ActuatorCommand, ActuatorConfirmation
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Empty
 
+from inspection_cell.cell import load_cell
 from inspection_cell.locations import demo_cell, demo_recipes
 from inspection_cell.nodes.conversions.poses import stamp_from_msg
 from inspection_cell.nodes.conversions.sensor_data import image_from_msg, scan_from_msg
 from inspection_cell.nodes.qos import RELIABLE, SENSOR
 from inspection_cell.nodes.sim_node import SimNode, SimParams
 
-pytestmark = pytest.mark.usefixtures('ros')
-
 
 class Bench:
     """A simulator and a node that plays the cell, in one executor."""
 
     def __init__(self):
-        overrides = [
-            Parameter('cell', value=str(demo_cell())),
-            Parameter('recipes', value=[str(path) for path in demo_recipes()]),
-            Parameter('parts', value=2),
-            Parameter('seed', value=5),
-        ]
-        self.sim = SimNode('sim_node', SimParams, parameter_overrides=overrides)
+        recipes = ', '.join(f'"{path}"' for path in demo_recipes())
+        values = [f'cell:={demo_cell()}', f'recipes:=[{recipes}]', 'parts:=2', 'seed:=5']
+        rclpy.init(args=['--ros-args', *(part for value in values for part in ('-p', value))])
+        self.sim = SimNode('sim_node', SimParams)
         self.cell = rclpy.create_node('cell')
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.sim)
@@ -75,6 +70,7 @@ class Bench:
         self.sim.close()
         self.sim.destroy_node()
         self.cell.destroy_node()
+        rclpy.try_shutdown()
 
 
 @pytest.fixture
@@ -86,7 +82,6 @@ def bench():
 
 def first_bracket():
     from inspection_cell.bringup import Simulated, load_recipes
-    from inspection_cell.cell import load_cell
     from inspection_cell.part_orders import simulated_orders
 
     cell = load_cell(demo_cell())
@@ -107,7 +102,8 @@ def test_triggered_sensors_publish_frames_exposed_after_the_part_has_settled(ben
     info = bench.received['left/camera_info'][0]
     cloud = bench.received['scanner/points'][0]
     assert image_from_msg(image).pixels.shape == (960, 1280, 3)
-    assert (info.width, info.height, info.k[0]) == (1280, 960, 2850.0)
+    told = load_cell(demo_cell()).cameras['left'].intrinsics
+    assert (info.width, info.height, info.k[0]) == (told.width, told.height, told.fx)
     assert info.header == image.header
     assert image.header.frame_id == 'demo/left_optical_frame'
     assert len(scan_from_msg(cloud).points) > 10_000

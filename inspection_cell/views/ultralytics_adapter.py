@@ -185,6 +185,38 @@ class Trained:
     seconds: float
 
 
+class _Epochs:
+    """Follows a training through the trainer's callbacks."""
+
+    def __init__(self, progress: Callable[[EpochReport], None]) -> None:
+        self.done = 0
+        self.since_s = time.monotonic()
+        self._begun = 0
+        self._progress = progress
+
+    def begin(self, _trainer: Any) -> None:  # noqa: ANN401  (the vendor's own class)
+        self._begun += 1
+
+    def report(self, trainer: Any) -> None:  # noqa: ANN401
+        if self.done == self._begun:  # called once more after the last epoch
+            return
+        self.done = self._begun
+        found = {key: float(value) for key, value in trainer.metrics.items()}
+        self._progress(
+            EpochReport(
+                self.done,
+                int(trainer.epochs),
+                found.get('metrics/mAP50(B)', 0.0),
+                found.get('metrics/mAP50-95(B)', 0.0),
+                time.monotonic() - self.since_s,
+            )
+        )
+
+
+def _use_all_cores(_trainer: Any) -> None:  # noqa: ANN401
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # the trainer leaves one unused
+
+
 def train_network(
     data: Path,
     out_dir: Path,
@@ -203,35 +235,10 @@ def train_network(
     """
     _without_fonts()
     model = YOLO(base, task='detect')
-    began = time.monotonic()
-    begun = done = 0
-
-    def begin(_trainer: Any) -> None:  # noqa: ANN401  (the vendor's own class)
-        nonlocal begun
-        begun += 1
-
-    def report(trainer: Any) -> None:  # noqa: ANN401
-        nonlocal done
-        if done == begun:  # called once more after the last epoch
-            return
-        done = begun
-        found = {key: float(value) for key, value in trainer.metrics.items()}
-        progress(
-            EpochReport(
-                done,
-                int(trainer.epochs),
-                found.get('metrics/mAP50(B)', 0.0),
-                found.get('metrics/mAP50-95(B)', 0.0),
-                time.monotonic() - began,
-            )
-        )
-
-    def use_all_cores(_trainer: Any) -> None:  # noqa: ANN401
-        torch.set_num_threads(len(os.sched_getaffinity(0)))  # the trainer leaves one unused
-
-    model.add_callback('on_train_start', use_all_cores)
-    model.add_callback('on_train_epoch_start', begin)
-    model.add_callback('on_fit_epoch_end', report)
+    epochs = _Epochs(progress)
+    model.add_callback('on_train_start', _use_all_cores)
+    model.add_callback('on_train_epoch_start', epochs.begin)
+    model.add_callback('on_fit_epoch_end', epochs.report)
     model.train(
         data=str(data),
         project=str(out_dir.resolve()),
@@ -245,7 +252,7 @@ def train_network(
     )
     best = out_dir.resolve() / 'run' / 'weights' / 'best.pt'
     names = tuple(str(name) for name in YOLO(str(best)).names.values())
-    return Trained(best, names, done, time.monotonic() - began)
+    return Trained(best, names, epochs.done, time.monotonic() - epochs.since_s)
 
 
 def measure_network(weights: Path, data: Path, image_size: int, images: int) -> Metrics:

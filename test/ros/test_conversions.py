@@ -313,6 +313,13 @@ def test_scans_survive_the_wire_and_deviations_have_their_own_field():
     assert np.array_equal(np.frombuffer(cloud.data, '<f4').reshape(-1, 4)[:, 3], points[:, 0])
 
 
+def test_a_scan_of_an_empty_gripper_travels_and_has_no_points():
+    msg = wired(
+        scan_to_msg(Scan(np.zeros((0, 3), dtype=np.float32)), 42, 'cell/scan_optical_frame')
+    )
+    assert len(scan_from_msg(msg).points) == 0
+
+
 def test_a_truncated_cloud_is_refused():
     msg = scan_to_msg(Scan(np.zeros((5, 3), dtype=np.float32)))
     msg.data = msg.data[:-1]

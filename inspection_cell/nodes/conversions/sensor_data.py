@@ -84,5 +84,6 @@ def _cloud(
 def _bytes_of(values: NDArray[np.generic]) -> 'array[int]':
     # rclpy takes an array.array as it is; lists and ndarrays are copied value by value.
     data = array('B')
-    data.frombytes(values.data.cast('B'))
+    if values.size:  # a memoryview of nothing cannot be cast
+        data.frombytes(values.data.cast('B'))
     return data

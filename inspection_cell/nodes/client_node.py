@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from inspection_cell_msgs.action import InspectPart
 from inspection_cell_msgs.msg import ActuatorCommand, CellState, Disposition, Verdict
 from rclpy.action import ActionClient
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from inspection_cell.errors import InspectionCellError
 from inspection_cell.nodes.conversions.outcomes import disposition_in_words, goal_of, outcome_of
 from inspection_cell.nodes.params import declare, parameter
 from inspection_cell.nodes.qos import LATCHED, RELIABLE
+from inspection_cell.nodes.task import run_task
 from inspection_cell.outcome import Outcome, PartOrder, outcome_to_json, read_orders
 
 HEARTBEAT_LOST_S = 6.0
@@ -204,21 +204,7 @@ def inspect_all(node: ClientNode) -> None:
 
 def main() -> int:
     """Run the client; exit status 1 when the cell is not there."""
-    rclpy.init(args=sys.argv)
-    node = None
-    try:
-        node = ClientNode()
-        inspect_all(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except InspectionCellError as error:
-        rclpy.logging.get_logger('client_node').fatal(str(error))
-        return 1
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_task(ClientNode, inspect_all)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,6 @@ import sys
 import time
 from dataclasses import dataclass
 
-import rclpy
 from inspection_cell_msgs.msg import (
     ActuatorCommand,
     ActuatorConfirmation,
@@ -14,12 +13,13 @@ from inspection_cell_msgs.msg import (
     Release,
     Verdict,
 )
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from inspection_cell.errors import InspectionCellError
 from inspection_cell.nodes.params import declare, parameter
 from inspection_cell.nodes.qos import RELIABLE
+from inspection_cell.nodes.task import run_task
 
 FIND_S = 60.0
 ANSWER_S = 5.0
@@ -101,26 +101,17 @@ class PermitSource(Node):
         self._confirmations.publish(confirmation)
 
 
+def measure(node: PermitSource) -> None:
+    """Tell the latencies on stdout; raises InspectionCellError without a reject side."""
+    node.wait_for_reject_side()
+    latencies_ms = [round(value, 3) for value in node.latencies_ms()]
+    sys.stdout.write(json.dumps({'latencies_ms': latencies_ms}) + '\n')
+    sys.stdout.flush()
+
+
 def main() -> int:
-    """Measure; tell the latencies on stdout."""
-    rclpy.init(args=sys.argv)
-    node = None
-    try:
-        node = PermitSource()
-        node.wait_for_reject_side()
-        latencies_ms = [round(value, 3) for value in node.latencies_ms()]
-        sys.stdout.write(json.dumps({'latencies_ms': latencies_ms}) + '\n')
-        sys.stdout.flush()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except InspectionCellError as error:
-        rclpy.logging.get_logger('permit_source').fatal(str(error))
-        return 1
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    """Measure, once."""
+    return run_task(PermitSource, measure)
 
 
 if __name__ == '__main__':

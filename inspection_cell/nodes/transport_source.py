@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image as ImageMsg
 
@@ -16,6 +15,7 @@ from inspection_cell.nodes.conversions.poses import stamp_to_msg
 from inspection_cell.nodes.conversions.sensor_data import image_to_msg
 from inspection_cell.nodes.params import declare, parameter
 from inspection_cell.nodes.qos import SENSOR, SENSOR_RELIABLE
+from inspection_cell.nodes.task import run_task
 from inspection_cell.observations import Image
 
 TOPIC = 'camera/image_raw'
@@ -70,26 +70,17 @@ class TransportSource(Node):
         return sent
 
 
+def send(node: TransportSource) -> None:
+    """Tell the begin and the number of images on stdout; stay until told to end."""
+    node.wait_for_subscriber()
+    _say({'began': True})
+    _say({'sent': node.send_all()})
+    rclpy.spin(node)  # a reliable writer still repeats what was lost
+
+
 def main() -> int:
-    """Send; tell the begin and the number of images on stdout; stay until told to end."""
-    rclpy.init(args=sys.argv)
-    node = None
-    try:
-        node = TransportSource()
-        node.wait_for_subscriber()
-        _say({'began': True})
-        _say({'sent': node.send_all()})
-        rclpy.spin(node)  # a reliable writer still repeats what was lost
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return 0
-    except InspectionCellError as error:
-        rclpy.logging.get_logger('transport_source').fatal(str(error))
-        return 1
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    """Send, once."""
+    return run_task(TransportSource, send)
 
 
 def _say(values: dict[str, int]) -> None:

@@ -99,16 +99,8 @@ class UltralyticsDetector:
         height, width = pixels.shape[:2]
         network, scale = _fitted(pixels, self._image_size)
         torch.set_num_threads(self._threads)  # holds for the calling thread only
-        result = self._model.predict(
-            network,
-            imgsz=list(network.shape[:2]),
-            conf=FLOOR_SCORE,
-            max_det=MAX_DETECTIONS,
-            nms=False,
-            device='cpu',
-            verbose=False,
-        )[0]
-        data = result.boxes.data.cpu().numpy().astype(np.float64)  # (N, 6) xyxy, score, class
+        found = _predicted(self._model, network, list(network.shape[:2]))
+        data = found.cpu().numpy().astype(np.float64)  # (N, 6) xyxy, score, class
         boxes = (data[:, :4] / scale).clip(0, [width, height, width, height])
         whole = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # not in the padding
         data, boxes = data[whole], boxes[whole]
@@ -127,16 +119,21 @@ class PlainPredictor:
     def count(self, image: Image) -> int:
         """Number of boxes in one 8 bit image at its own size, scores from 0.05."""
         pixels = _colour(image)
-        result = self._model.predict(
-            pixels,
-            imgsz=max(pixels.shape[:2]),
-            conf=FLOOR_SCORE,
-            max_det=MAX_DETECTIONS,
-            nms=False,
-            device='cpu',
-            verbose=False,
-        )[0]
-        return len(result.boxes)
+        return len(_predicted(self._model, pixels, max(pixels.shape[:2])))
+
+
+def _predicted(model: YOLO, pixels: NDArray[np.uint8], size: int | list[int]) -> torch.Tensor:
+    """Rows (N, 6) x0, y0, x1, y1, score, class: one call, so that a benchmark compares alike."""
+    result = model.predict(
+        pixels,
+        imgsz=size,
+        conf=FLOOR_SCORE,
+        max_det=MAX_DETECTIONS,
+        nms=False,
+        device='cpu',
+        verbose=False,
+    )[0]
+    return result.boxes.data
 
 
 def _colour(image: Image) -> NDArray[np.uint8]:

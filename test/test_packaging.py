@@ -20,7 +20,7 @@ ROS = {
     'sensor_msgs', 'std_msgs', 'std_srvs', 'tf2_ros', 'visualization_msgs',
 }  # fmt: skip
 DISTRIBUTIONS = {'cv2': 'opencv-python', 'yaml': 'pyyaml'}
-ADAPTER = 'inspection_cell.views.ultralytics_adapter'
+ADAPTER = 'inspection_cell.ultralytics_adapter'
 IMPORT_ALL = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -40,8 +40,9 @@ def core_modules(*, with_adapter: bool) -> list[str]:
 
 def names_the_adapter(path: Path) -> bool:
     statements = ast.parse(path.read_text()).body
-    modules = [s.module for s in statements if isinstance(s, ast.ImportFrom)]
-    return path.stem == ADAPTER.rpartition('.')[2] or ADAPTER in modules
+    modules = [s.module or '' for s in statements if isinstance(s, ast.ImportFrom)]
+    inside = path.parent.name == ADAPTER.rpartition('.')[2]
+    return inside or any(module.startswith(f'{ADAPTER}.') for module in modules)
 
 
 def packages_loaded_by(modules: list[str]) -> set[str]:
@@ -69,7 +70,7 @@ def test_only_one_file_imports_ultralytics():
         for path in PACKAGE.rglob('*.py')
         if 'ultralytics' in imported_packages(path)
     ]
-    assert importers == ['views/ultralytics_adapter.py']
+    assert importers == ['ultralytics_adapter/offline.py']
 
 
 def imported_packages(path: Path) -> set[str]:

@@ -13,7 +13,7 @@ from inspection_cell.observations import Image
 from inspection_cell.sim.plan import PlannedPart
 from inspection_cell.sim.seeds import Purpose
 from inspection_cell.sim.station import Station
-from inspection_cell.views.ultralytics_adapter import PlainPredictor, UltralyticsDetector
+from inspection_cell.ultralytics_adapter.inference import PlainPredictor, UltralyticsDetector
 
 RUNS = 7
 IMAGES = 4

@@ -83,7 +83,7 @@ def detect(
 def _detect(
     folder: ModelFolder, files: Sequence[Path], min_score: float, *, quiet: bool
 ) -> FilesDetected:
-    from inspection_cell.views.ultralytics_adapter import UltralyticsDetector  # takes seconds
+    from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector  # takes seconds
 
     detector = UltralyticsDetector(folder)
     shown = track(files, 'detecting', console=ERR, disable=quiet)

@@ -18,12 +18,8 @@ from inspection_cell.models import (
     load_model_folder,
     write_model_file,
 )
-from inspection_cell.views.ultralytics_adapter import (
-    EpochReport,
-    Trained,
-    measure_network,
-    train_network,
-)
+from inspection_cell.ultralytics_adapter.training import EpochReport, Trained, train_network
+from inspection_cell.ultralytics_adapter.validation import measure_network
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp')
 LICENCE = 'AGPL-3.0 (trained with Ultralytics YOLO; see LICENSE-NOTE.md)'

@@ -18,8 +18,8 @@ from inspection_cell.nodes.run import run
 from inspection_cell.observations import Image, Observation
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import load_reference
+from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector
 from inspection_cell.views.detection import DetectionInspector, ImageInspection
-from inspection_cell.views.ultralytics_adapter import UltralyticsDetector
 
 
 class DetectionNode(InspectorNode[ImageMsg, ImageInspection]):

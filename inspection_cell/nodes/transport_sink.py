@@ -28,8 +28,8 @@ from inspection_cell.nodes.params import declare, parameter
 from inspection_cell.nodes.run import Worker
 from inspection_cell.nodes.transport_source import TOPIC
 from inspection_cell.schema import Pose
+from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector
 from inspection_cell.views.detections import Detector
-from inspection_cell.views.ultralytics_adapter import UltralyticsDetector
 
 FOREVER_S = 3600.0
 

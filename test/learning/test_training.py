@@ -9,7 +9,7 @@ from inspection_cell.errors import DataError
 from inspection_cell.learning.training import TrainingPlan, dataset_hash, train
 from inspection_cell.models import load_model_folder
 from inspection_cell.observations import Image
-from inspection_cell.views.ultralytics_adapter import UltralyticsDetector
+from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector
 
 
 def write_dots(folder, count=4):

@@ -29,9 +29,10 @@ from inspection_cell.learning.training import TrainingPlan, train
 from inspection_cell.models import load_model_folder
 from inspection_cell.recipe import load_recipe
 from inspection_cell.stored_parts import observations, read_stored_parts
+from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector
+from inspection_cell.ultralytics_adapter.training import EpochReport
 from inspection_cell.verdict import judge
 from inspection_cell.views.detection import DetectionInspector
-from inspection_cell.views.ultralytics_adapter import EpochReport, UltralyticsDetector
 
 ATTRIBUTION = (
     'Workpiece Crack, version 2 (2024-09-02), crackdetect-ekbrf, Roboflow Universe, CC BY 4.0: '

@@ -20,8 +20,8 @@ from inspection_cell.recipe import load_recipe
 from inspection_cell.sim.plan import PlannedPart
 from inspection_cell.sim.seeds import Purpose
 from inspection_cell.sim.station import Station
+from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector
 from inspection_cell.views.image_files import detect_files, image_files
-from inspection_cell.views.ultralytics_adapter import UltralyticsDetector
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 RECIPES = tuple(load_recipe(CONFIG / 'recipes' / n / 'recipe.yaml') for n in ('bracket', 'ring'))

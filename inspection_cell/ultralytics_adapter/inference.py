@@ -1,37 +1,18 @@
-"""The only file that knows Ultralytics (AGPL-3.0): its models in, our values out.
-
-Kept silent and offline: no downloads, no installation of packages, no telemetry.
-"""
+"""Trained networks as detectors: Ultralytics' own inference, with PyTorch."""
 
 import os
 import pickle
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-os.environ.setdefault('YOLO_OFFLINE', 'true')
-os.environ.setdefault('YOLO_AUTOINSTALL', 'false')
-os.environ.setdefault('YOLO_VERBOSE', 'false')
-_threads_variable_given = 'OMP_NUM_THREADS' in os.environ
-
-# The variables above are read at import.
-import torch  # noqa: E402
-import ultralytics.data.utils  # noqa: E402
-from ultralytics import YOLO  # noqa: E402
-
-from inspection_cell.errors import DataError, ModelError  # noqa: E402
-from inspection_cell.models import ClassMetrics, Metrics, ModelFolder  # noqa: E402
-from inspection_cell.observations import Image  # noqa: E402
-from inspection_cell.views.detections import Detections  # noqa: E402
-
-if not _threads_variable_given:  # Ultralytics sets it to 1, which would slow children down
-    os.environ.pop('OMP_NUM_THREADS', None)
+from inspection_cell.errors import DataError, ModelError
+from inspection_cell.models import ModelFolder
+from inspection_cell.observations import Image
+from inspection_cell.ultralytics_adapter.offline import YOLO, torch
+from inspection_cell.views.detections import Detections
 
 STRIDE = 32
 FLOOR_SCORE = 0.05
@@ -159,129 +140,3 @@ def _fitted(pixels: NDArray[np.uint8], image_size: int | None) -> tuple[NDArray[
             pixels, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(GREY, GREY, GREY)
         ).astype(np.uint8)
     return np.ascontiguousarray(pixels), scale
-
-
-@dataclass(frozen=True, slots=True)
-class EpochReport:
-    """How far a training is."""
-
-    epoch: int
-    epochs: int
-    map50: float
-    map50_95: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a training left behind: weights without the optimiser's state."""
-
-    weights: Path
-    classes: tuple[str, ...]
-    epochs: int
-    seconds: float
-
-
-class _Epochs:
-    """Follows a training through the trainer's callbacks."""
-
-    def __init__(self, progress: Callable[[EpochReport], None]) -> None:
-        self.done = 0
-        self.since_s = time.monotonic()
-        self._begun = 0
-        self._progress = progress
-
-    def begin(self, _trainer: Any) -> None:  # noqa: ANN401  (the vendor's own class)
-        self._begun += 1
-
-    def report(self, trainer: Any) -> None:  # noqa: ANN401
-        if self.done == self._begun:  # called once more after the last epoch
-            return
-        self.done = self._begun
-        found = {key: float(value) for key, value in trainer.metrics.items()}
-        self._progress(
-            EpochReport(
-                self.done,
-                int(trainer.epochs),
-                found.get('metrics/mAP50(B)', 0.0),
-                found.get('metrics/mAP50-95(B)', 0.0),
-                time.monotonic() - self.since_s,
-            )
-        )
-
-
-def _use_all_cores(_trainer: Any) -> None:  # noqa: ANN401
-    torch.set_num_threads(len(os.sched_getaffinity(0)))  # the trainer leaves one unused
-
-
-def train_network(
-    data: Path,
-    out_dir: Path,
-    base: str,
-    settings: Mapping[str, float | str | bool | None],
-    progress: Callable[[EpochReport], None],
-) -> Trained:
-    """Train on the CPU.
-
-    Args:
-        data: the data set's `data.yaml` in YOLO layout.
-        out_dir: where checkpoints go, under `run/`.
-        base: architecture (`yolo26n.yaml`: from scratch) or a file with weights.
-        settings: the trainer's arguments (epochs, imgsz, batch, seed, augmentation).
-        progress: called after each epoch.
-    """
-    _without_fonts()
-    model = YOLO(base, task='detect')
-    epochs = _Epochs(progress)
-    model.add_callback('on_train_start', _use_all_cores)
-    model.add_callback('on_train_epoch_start', epochs.begin)
-    model.add_callback('on_fit_epoch_end', epochs.report)
-    model.train(
-        data=str(data),
-        project=str(out_dir.resolve()),
-        name='run',
-        exist_ok=True,
-        device='cpu',
-        amp=False,
-        plots=False,
-        verbose=False,
-        **settings,
-    )
-    best = out_dir.resolve() / 'run' / 'weights' / 'best.pt'
-    names = tuple(str(name) for name in YOLO(str(best)).names.values())
-    return Trained(best, names, epochs.done, time.monotonic() - epochs.since_s)
-
-
-def measure_network(weights: Path, data: Path, image_size: int, images: int) -> Metrics:
-    """Average precision of the NMS-free head on the validation images of a data set."""
-    _without_fonts()
-    result = YOLO(str(weights), task='detect').val(
-        data=str(data),
-        imgsz=image_size,
-        device='cpu',
-        nms=False,
-        plots=False,
-        verbose=False,
-        workers=0,
-        project=str(weights.parent / 'validation'),
-        exist_ok=True,
-    )
-    boxes = result.box
-    per_class = {
-        str(result.names[int(index)]): ClassMetrics(
-            map50=float(boxes.ap50[place]), map50_95=float(boxes.ap[place])
-        )
-        for place, index in enumerate(boxes.ap_class_index)
-    }
-    return Metrics(
-        data=f'{data.parent.name}: validation images',
-        images=images,
-        map50=float(boxes.map50),
-        map50_95=float(boxes.map),
-        per_class=per_class,
-    )
-
-
-def _without_fonts() -> None:
-    """Keep the data set check from fetching a font for plots that are not drawn."""
-    vars(ultralytics.data.utils)['check_font'] = lambda *_arguments: None

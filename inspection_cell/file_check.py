@@ -10,9 +10,10 @@ import yaml
 from inspection_cell.cell import Cell, CellFile, load_cell
 from inspection_cell.errors import InspectionCellError
 from inspection_cell.models import MODEL_FILE, check_model_fits, find_model, load_model_folder
-from inspection_cell.recipe import Recipe, RecipeFile, Reference, check_fit, load_recipe
-from inspection_cell.reference import load_mesh
+from inspection_cell.recipe import Recipe, RecipeFile, check_fit, load_recipe
+from inspection_cell.reference import load_reference
 from inspection_cell.schema import StrictModel
+from inspection_cell.zones import resolve_zones
 
 SCHEMAS: dict[str, type[StrictModel]] = {'cell': CellFile, 'recipe': RecipeFile}
 DIALECT = 'https://json-schema.org/draft/2020-12/schema'
@@ -74,14 +75,17 @@ def _check(path: Path, cells: list[Cell], recipes: list[Recipe]) -> Checked:
 
 
 def _beside_recipe(recipe: Recipe) -> list[str]:
-    """What is wrong with the mesh and the model that a recipe names."""
-    problems = []
-    reference = recipe.file.reference
-    if isinstance(reference, Reference) and recipe.mesh_path is not None:
-        problems.append(_refusal(load_mesh, recipe.mesh_path, reference.units))
+    """What is wrong with the mesh, the zones on it and the model that a recipe names."""
+    problems = _refusal(_check_zones, recipe).splitlines()
     if recipe.file.detection is not None:
         problems.append(_refusal(_check_model, recipe))
     return [problem for problem in problems if problem]
+
+
+def _check_zones(recipe: Recipe) -> None:
+    reference = load_reference(recipe)
+    if reference is not None:
+        resolve_zones(recipe, reference)
 
 
 def _check_model(recipe: Recipe) -> None:

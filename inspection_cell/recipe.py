@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner, Seconds
 from inspection_cell.errors import ConfigError, Problem
+from inspection_cell.mask_file import Mask, Region, where_problems
 from inspection_cell.schema import Name, Pose, Share, StrictModel, load_yaml
+from inspection_cell.zone_file import Zone
 
 PositiveMm = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
@@ -63,6 +65,25 @@ class ClassLimit(StrictModel):
     """Share of visible defects of this class that one view misses; for the fused probability."""
 
 
+class Slicing(StrictModel):
+    """Small defects in large images: the detector looks at overlapping tiles."""
+
+    tile_px: int = Field(ge=64, le=8192)
+    """Side of a tile, pixels of the image; `image_size` then is what a tile is scaled to."""
+    overlap_px: int = Field(ge=8, le=4096)
+    """By which neighbours overlap at least, pixels: more than the size of small defects."""
+    sensors: tuple[Name, ...] | None = None
+    """Cameras whose images are sliced; default: all."""
+    labels: tuple[str, ...] | None = None
+    """Classes that come from the tiles, the others come from the whole image; default: all."""
+
+    @model_validator(mode='after')
+    def _overlap_within_tile(self) -> Self:
+        if 2 * self.overlap_px > self.tile_px:
+            raise ValueError('overlap_px must be at most half of tile_px')
+        return self
+
+
 class Detection(StrictModel):
     """The detector and its classes."""
 
@@ -71,9 +92,29 @@ class Detection(StrictModel):
     image_size: int | None = Field(default=None, ge=32, le=8192)
     """Longest side that the network sees, pixels; default: the image's own."""
     classes: dict[str, ClassLimit] = Field(default={})
-    """Defect classes and what is allowed of them; the model's other classes must be features."""
+    """Defect classes and what is allowed of them."""
     features: tuple[Feature, ...] = ()
     """Expected features."""
+    masks: tuple[Mask, ...] = ()
+    """Where on the part findings are shown and recorded, but not judged."""
+    regions: tuple[Region, ...] = ()
+    """Where alone on the part findings are judged; none: everywhere."""
+    ignore: tuple[str, ...] = ()
+    """Classes of the model that mean nothing for this part. A class of the model that is named
+    nowhere is refused: its findings would be lost without a word."""
+    slicing: Slicing | None = None
+    """Detection on tiles; none: on whole images."""
+
+    @model_validator(mode='after')
+    def _ignored_nowhere_else(self) -> Self:
+        used = {*self.classes, *(feature.label for feature in self.features)}
+        for label in self.ignore:
+            if label in used:
+                raise ValueError(f'ignore: {label!r} is a class or feature too')
+        for label in (self.slicing and self.slicing.labels) or ():
+            if label not in used:
+                raise ValueError(f'slicing.labels: {label!r} is no class or feature')
+        return self
 
 
 class Registration(StrictModel):
@@ -200,6 +241,8 @@ class RecipeFile(StrictModel):
     """Name of the part type."""
     reference: Reference | Literal['none']
     """The nominal shape; `none`: judged by view, without positions."""
+    zones: dict[Name, Zone] = Field(default={})
+    """Named regions of the reference surface, for masks and regions of interest."""
     presentations: dict[Name, Presentation] = Field(min_length=1)
     """The poses by name, in the order in which the robot takes them."""
     detection: Detection | None = None
@@ -249,15 +292,18 @@ def load_recipe(path: Path) -> Recipe:
     """Read and check a `recipe.yaml`; raises ConfigError with every problem."""
     file, sha256 = load_yaml(path, RecipeFile)
     recipe = Recipe(path.resolve(), sha256, file)
+    problems = _zone_problems(file)
     mesh = recipe.mesh_path
     if mesh is not None and not mesh.is_file():
-        raise ConfigError(path, [Problem('reference.mesh', str(mesh), 'an existing mesh file')])
+        problems.append(Problem('reference.mesh', str(mesh), 'an existing mesh file'))
+    if problems:
+        raise ConfigError(path, problems)
     return recipe
 
 
 def check_fit(recipe: Recipe, cell: Cell) -> None:
     """Raise ConfigError with every point in which the recipe does not fit the cell."""
-    problems = _process_problems(recipe, cell)
+    problems = _process_problems(recipe, cell) + _slicing_problems(recipe, cell)
     for name, presentation in recipe.file.presentations.items():
         for sensor in presentation.sensors:
             key = f'presentations.{name}.sensors'
@@ -273,6 +319,31 @@ def check_fit(recipe: Recipe, cell: Cell) -> None:
                 problems.append(Problem(key, sensor, f'it needs the section `process.{sensor}`'))
     if problems:
         raise ConfigError(recipe.path, problems)
+
+
+def _slicing_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
+    slicing = recipe.file.detection and recipe.file.detection.slicing
+    known = f'a camera of {cell.path.name}: {", ".join(cell.cameras) or "there is none"}'
+    return [
+        Problem('detection.slicing.sensors', sensor, known)
+        for sensor in (slicing and slicing.sensors) or ()
+        if sensor not in cell.cameras
+    ]
+
+
+def _zone_problems(file: RecipeFile) -> list[Problem]:
+    problems = []
+    if file.zones and file.reference == 'none':
+        problems.append(Problem('zones', ', '.join(file.zones), 'only with a reference mesh'))
+    if file.detection is None:
+        return problems
+    sensors = {name for held in file.presentations.values() for name in held.sensors}
+    absent = {f'missing_{feature.label}' for feature in file.detection.features}
+    labels = [label for label in file.detection.classes if label not in absent]
+    known = (file.zones, labels, sorted(sensors))
+    problems += where_problems('detection.masks', file.detection.masks, *known)
+    problems += where_problems('detection.regions', file.detection.regions, *known)
+    return problems
 
 
 def _process_problems(recipe: Recipe, cell: Cell) -> list[Problem]:

@@ -25,11 +25,25 @@ class ReferenceMesh:
         triangles: (T, 3) int32.
         normals: (T, 3) unit, outward for a mesh wound as usual.
         areas: (T,) square metres.
+        source_triangles: (T,) where each triangle stood before degenerate ones were dropped.
+        source_count: how many triangles there were before that.
+        corner_colours: (T, 3, 3) uint8 RGB of each triangle's corners; None for a plain mesh.
         sha256: of the mesh file's bytes (or of the arrays for a mesh made in memory).
     """
 
-    def __init__(self, vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> None:
-        """Weld the vertices and drop degenerate triangles; raises DataError for no surface."""
+    def __init__(
+        self,
+        vertices: NDArray[np.floating],
+        triangles: NDArray[np.integer],
+        colours: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Weld the vertices and drop degenerate triangles; raises DataError for no surface.
+
+        Args:
+            vertices: (V, 3) metres.
+            triangles: (F, 3) indices of vertices.
+            colours: (V, 3) RGB of the vertices.
+        """
         if not np.isfinite(vertices).all():
             raise DataError('reference mesh: vertices must be finite')
         if triangles.size and not 0 <= triangles.min() <= triangles.max() < len(vertices):
@@ -50,6 +64,9 @@ class ReferenceMesh:
         self.triangles = np.ascontiguousarray(indices[keep], dtype=np.int32)
         self.normals: Points = cross[keep] / doubled[keep, None]
         self.areas: NDArray[np.float64] = doubled[keep] / 2.0
+        self.source_triangles: NDArray[np.intp] = np.flatnonzero(keep)
+        self.source_count = len(keep)
+        self.corner_colours = None if colours is None else colours[np.asarray(triangles)[keep]]
         self.sha256 = hashlib.sha256(
             self.vertices.tobytes() + self.triangles.tobytes()
         ).hexdigest()
@@ -77,7 +94,12 @@ class ReferenceMesh:
     @cached_property
     def sample_normals(self) -> Points:
         """(M, 3) outward unit normals of `samples`."""
-        return self.normals[self._sampled[1]]
+        return self.normals[self.sample_triangles]
+
+    @property
+    def sample_triangles(self) -> NDArray[np.intp]:
+        """(M,) the triangle that each of `samples` lies on."""
+        return self._sampled[1]
 
     @cached_property
     def _sampled(self) -> tuple[Points, NDArray[np.intp]]:
@@ -144,11 +166,18 @@ def load_mesh(path: Path, units: Literal['mm', 'm']) -> ReferenceMesh:
     if len(vertices) == 0 or len(mesh.triangles) == 0:
         raise DataError(f'{path}: expected a triangle mesh (ply, stl, obj), found no triangles')
     try:
-        reference = ReferenceMesh(vertices, np.asarray(mesh.triangles))
+        reference = ReferenceMesh(vertices, np.asarray(mesh.triangles), _colours(mesh))
     except DataError as error:
         raise DataError(f'{path}: {error}') from error
     reference.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return reference
+
+
+def _colours(mesh: o3d.geometry.TriangleMesh) -> NDArray[np.uint8] | None:
+    if not mesh.has_vertex_colors():
+        return None
+    levels: NDArray[np.uint8] = (np.asarray(mesh.vertex_colors) * 255.0).round().astype(np.uint8)
+    return levels
 
 
 def load_reference(recipe: Recipe) -> ReferenceMesh | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError
@@ -74,6 +75,7 @@ class _Fusion:
         self.views = tuple(view for view in views if view.view not in self.foreign)
         self.corrections = pose_corrections(cell, self.views)
         self.cameras = tuple(self._valid_cameras())
+        self.set_aside = [found for view in self.views for found in self._not_judged(view)]
 
     def fused(self) -> Fused:
         located = [found for view in self.views for found in self._located(view)]
@@ -112,16 +114,24 @@ class _Fusion:
             return []
         if is_process(self.recipe, view.view):
             return [Located(view.view, finding, np.empty((0, 3))) for finding in view.findings]
-        findings = [finding for finding in view.findings if not self._is_feature(finding)]
+        return self._projected(
+            view, [finding for finding in view.findings if self._counts(finding)]
+        )
+
+    def _not_judged(self, view: ViewFindings) -> list[Located]:
+        findings = [finding for finding in view.findings if finding.not_judged]
+        return self._projected(view, findings) if view.status is ViewStatus.OK else []
+
+    def _projected(self, view: ViewFindings, findings: Sequence[Finding]) -> list[Located]:
         pose = best_pose(view, self.corrections)
         margin_m = self.recipe.file.fusion.merge_mm / 1000.0
         return locate(self.reference, view, findings, pose, margin_m)
 
-    def _is_feature(self, finding: Finding) -> bool:
+    def _counts(self, finding: Finding) -> bool:
         detection = self.recipe.file.detection
-        return detection is not None and any(
-            finding.label == feature.label for feature in detection.features
-        )
+        features = detection.features if detection else ()
+        is_feature = any(finding.label == feature.label for feature in features)
+        return not (is_feature or finding.not_judged)
 
     def _sightings(self, anchors: Sequence[Located]) -> Sightings | None:
         if self.reference is None or not anchors:
@@ -146,7 +156,7 @@ class _Fusion:
                 _best_scores(imaged),
                 _best_scores(measured),
                 max(rates, default=1.0),
-                _clean_weights(imaged, seen, column),
+                _clean_weights(imaged, self._undecided(imaged), seen, column),
             ),
             anchor.position_m,
             anchor.normal,
@@ -158,6 +168,19 @@ class _Fusion:
             unit=measure.unit,
             sources=tuple(_source(found) for found in group),
         )
+
+    def _undecided(self, imaged: Sequence[Located]) -> set[ViewKey]:
+        """Views that show something at this place too, which a mask took out: not clean."""
+        reach_m = self.recipe.file.fusion.merge_mm / 1000.0
+        extents = [found.extent_m for found in imaged if len(found.extent_m)]
+        if not extents or not self.set_aside:
+            return set()
+        tree = cKDTree(np.concatenate(extents))
+        return {
+            aside.view
+            for aside in self.set_aside
+            if len(aside.extent_m) and np.min(tree.query(aside.extent_m)[0]) <= reach_m
+        }
 
     def _coverage(self) -> Coverage:
         looking = [view for view in self.views if not is_process(self.recipe, view.view)]
@@ -179,13 +202,16 @@ def _best_scores(group: Sequence[Located]) -> list[float]:
     return [best[view] for view in sorted(best)]
 
 
-def _clean_weights(imaged: Sequence[Located], seen: Sightings | None, column: int) -> list[float]:
+def _clean_weights(
+    imaged: Sequence[Located], undecided: set[ViewKey], seen: Sightings | None, column: int
+) -> list[float]:
     """Of the valid views that show the place but not the defect: their relative resolution."""
     if seen is None or not imaged:
         return []
     sources = {found.view for found in imaged}
     is_source = np.array([view in sources for view in seen.views], dtype=np.bool_)
-    clean = seen.seen[:, column] & ~is_source
+    is_undecided = np.array([view in undecided for view in seen.views], dtype=np.bool_)
+    clean = seen.seen[:, column] & ~is_source & ~is_undecided
     resolution = seen.resolution[:, column]
     if not is_source.any():
         return [1.0 for _ in range(int(clean.sum()))]

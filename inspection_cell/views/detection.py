@@ -1,38 +1,26 @@
 """Camera views: detections become findings, with presence and evidence files."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError, ModelError, StoreError
 from inspection_cell.evidence import EvidenceFolder
-from inspection_cell.findings import (
-    EvidenceFile,
-    Finding,
-    Presence,
-    ViewFindings,
-    ViewStatus,
-)
+from inspection_cell.findings import Finding, Presence, ViewFindings, ViewStatus
 from inspection_cell.observations import Image, Observation
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.views.annotation import annotate
 from inspection_cell.views.detections import Detections, Detector
 from inspection_cell.views.eight_bit import to_eight_bit
-from inspection_cell.views.presence import (
-    Expected,
-    counted_presence,
-    expect_features,
-    feature_presence,
-    missing_findings,
-    silhouette_presence,
-)
-
-JPEG_QUALITY = 95
+from inspection_cell.views.image_evidence import write_images
+from inspection_cell.views.masks import Masks
+from inspection_cell.views.presence import Expected, missing_findings
+from inspection_cell.views.proof import PresenceProof
+from inspection_cell.views.slicing import detector_for_sensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +56,75 @@ class DetectionInspector:
         if recipe.file.detection is None:
             raise ModelError(f'{recipe.path}: expected a section `detection`')
         self._detection = recipe.file.detection
-        self._silhouette = recipe.file.silhouette
-        self._reference = reference
+        self._proof = PresenceProof(self._detection, recipe.file.silhouette, reference)
+        self._masks = Masks(recipe, reference)
         self._detector = detector
+        self._sliced: Detector | None = None
         self._evidence = evidence
         self._steady_s = steady_s
 
     def inspect(self, observation: Observation) -> ImageInspection:
         """Findings, presence and evidence of one image; bad data becomes a status."""
+        return next(self.inspect_each([observation]))
+
+    def inspect_many(self, observations: Sequence[Observation]) -> list[ImageInspection]:
+        """The same for several views, by one call of the detector; none depends on the others."""
+        return list(self.inspect_each(observations))
+
+    def inspect_each(self, observations: Sequence[Observation]) -> Iterator[ImageInspection]:
+        """As `inspect_many`; each is yielded, in their order, before the next one's files.
+
+        An observation that is no usable image gets its status and does not reach the detector.
+        What the detector raises is not caught: which image is to blame is not known here.
+        """
         began = self._steady_s()
+        usable: dict[int, Image] = {}
+        refused: dict[int, ImageInspection] = {}
+        for index, observation in enumerate(observations):
+            try:
+                usable[index] = _usable(observation)
+            except DataError as error:
+                refused[index] = self._malformed(observation, error)
+        found = self._detect(observations, usable)
+        for index, observation in enumerate(observations):
+            if index in refused:
+                yield refused[index]
+            else:
+                yield self._inspected(observation, usable[index], found[index], began)
+
+    def _detect(
+        self, observations: Sequence[Observation], usable: dict[int, Image]
+    ) -> dict[int, Detections]:
+        """Detections by index: one call for whole images, one for those that are sliced."""
+        calls: dict[int, list[int]] = {}
+        detectors: dict[int, Detector] = {}
+        for index in usable:
+            detector = self._detector_of(observations[index].view.sensor)
+            detectors[id(detector)] = detector
+            calls.setdefault(id(detector), []).append(index)
+        detections: dict[int, Detections] = {}
+        for key, indices in calls.items():
+            found = detectors[key].detect([usable[index] for index in indices])
+            detections.update(zip(indices, found, strict=True))
+        return detections
+
+    def _detector_of(self, sensor: str) -> Detector:
+        """The recipe has one section `slicing`: all sensors that it names share a detector."""
+        detector = detector_for_sensor(self._detector, self._detection, sensor)
+        if detector is self._detector:
+            return detector
+        self._sliced = self._sliced or detector
+        return self._sliced
+
+    def _inspected(
+        self, observation: Observation, image: Image, detections: Detections, began_s: float
+    ) -> ImageInspection:
+        expected = self._proof.expected(observation, detections)
+        presence = self._proof.presence(observation, image, detections, expected)
+        findings = self._masks.apply(self._findings(detections, expected), observation)
+        annotated = self._annotated(image, findings, detections, presence)
         try:
-            image = _usable(observation)
-        except DataError as error:
-            return self._failed(observation, ViewStatus.MALFORMED, str(error), None)
-        detections = self._detector.detect([image])[0]
-        expected = self._expected(observation, detections)
-        presence = self._presence(observation, image, detections, expected)
-        findings = self._findings(detections, expected)
-        features = _feature_boxes(detections, [one.label for one in self._detection.features])
-        annotated = annotate(_pixels(image), findings, features, presence)
-        try:
-            evidence = self._write_evidence(observation, image, annotated)
+            evidence = write_images(self._evidence, observation, image, annotated)
         except StoreError as error:
             return self._failed(observation, ViewStatus.ERROR, str(error), annotated)
         view_findings = ViewFindings(
@@ -99,64 +135,28 @@ class DetectionInspector:
             findings=findings,
             evidence=evidence,
             stamp_ns=observation.stamp_ns,
-            inspect_s=self._steady_s() - began,
+            inspect_s=self._steady_s() - began_s,
             transform_part_to_sensor=observation.transform_part_to_sensor,
             intrinsics=observation.intrinsics,
             model_hash=self._detector.model_hash,
         )
         return ImageInspection(view_findings, annotated)
 
-    def inspect_many(self, observations: Sequence[Observation]) -> list[ImageInspection]:
-        """The same for several views; none depends on the others."""
-        return [self.inspect(observation) for observation in observations]
-
-    def _expected(self, observation: Observation, detections: Detections) -> tuple[Expected, ...]:
-        if self._reference is None or observation.intrinsics is None:
-            return ()
-        return tuple(
-            expect_features(
-                feature,
-                self._reference,
-                observation.intrinsics,
-                observation.transform_part_to_sensor,
-                detections,
-            )
-            for feature in self._detection.features
-            if feature.positions_mm
-        )
-
-    def _presence(
-        self,
-        observation: Observation,
-        image: Image,
-        detections: Detections,
-        expected: Sequence[Expected],
-    ) -> Presence:
-        presence = feature_presence(expected)
-        counted = [one for one in self._detection.features if one.count is not None]
-        if presence is None and counted:
-            presence = counted_presence(counted, detections)
-        if presence is not None:
-            return presence
-        if self._silhouette and self._reference and observation.intrinsics:
-            return silhouette_presence(
-                self._silhouette,
-                self._reference,
-                observation.intrinsics,
-                observation.transform_part_to_sensor,
-                _pixels(image),
-            )
-        return Presence(evidence='this view has nothing that could prove presence')
-
     def _findings(
         self, detections: Detections, expected: Sequence[Expected]
     ) -> tuple[Finding, ...]:
         findings = [
-            Finding(label, float(score), limit=limit.max_length_mm, unit='mm', box_px=box)
-            for label, score, box in zip(
-                detections.labels, detections.scores, detections.boxes_px, strict=True
+            Finding(
+                label,
+                float(detections.scores[index]),
+                limit=limit.max_length_mm,
+                unit='mm',
+                box_px=detections.boxes_px[index],
+                polygon_px=detections.polygon(index),
             )
-            if (limit := self._detection.classes.get(label)) and score >= limit.min_score
+            for index, label in enumerate(detections.labels)
+            if (limit := self._detection.classes.get(label))
+            and detections.scores[index] >= limit.min_score
         ]
         shown = {_key(finding) for finding in findings}
         for one in expected:
@@ -164,17 +164,20 @@ class DetectionInspector:
             findings += [finding for finding in absent if _key(finding) not in shown]
         return tuple(findings)
 
-    def _write_evidence(
-        self, observation: Observation, image: Image, annotated: NDArray[np.uint8]
-    ) -> tuple[EvidenceFile, ...]:
-        if self._evidence is None:
-            return ()
-        return tuple(
-            self._evidence.write(
-                observation.inspection_id, observation.view, kind, '.jpg', _jpeg(pixels)
-            )
-            for kind, pixels in (('image', _pixels(image)), ('annotated', annotated))
-        )
+    def _annotated(
+        self,
+        image: Image,
+        findings: Sequence[Finding],
+        detections: Detections,
+        presence: Presence,
+    ) -> NDArray[np.uint8]:
+        features = {feature.label for feature in self._detection.features}
+        found = np.array([label in features for label in detections.labels], dtype=np.bool_)
+        pixels = image.pixels.astype(np.uint8, copy=False)
+        return annotate(pixels, findings, detections.boxes_px[found], presence)
+
+    def _malformed(self, observation: Observation, error: DataError) -> ImageInspection:
+        return self._failed(observation, ViewStatus.MALFORMED, str(error), None)
 
     def _failed(
         self,
@@ -209,22 +212,5 @@ def _usable(observation: Observation) -> Image:
     return image
 
 
-def _pixels(image: Image) -> NDArray[np.uint8]:
-    return image.pixels.astype(np.uint8, copy=False)
-
-
-def _feature_boxes(detections: Detections, labels: Sequence[str]) -> NDArray[np.float64]:
-    found = [label in labels for label in detections.labels]
-    boxes: NDArray[np.float64] = detections.boxes_px[np.array(found, dtype=np.bool_)]
-    return boxes
-
-
 def _key(finding: Finding) -> tuple[str, bytes]:
     return finding.label, b'' if finding.box_px is None else finding.box_px.tobytes()
-
-
-def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    done, buffer = cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not done:
-        raise DataError(f'image {pixels.shape}: cannot be written as JPEG')
-    return bytes(buffer)

@@ -69,11 +69,14 @@ def detect_files(
         detections = detector.detect([image])[0]
         seconds += steady_s() - began
         findings = tuple(
-            Finding(label, float(score), box_px=box)
-            for label, score, box in zip(
-                detections.labels, detections.scores, detections.boxes_px, strict=True
+            Finding(
+                label,
+                float(detections.scores[index]),
+                box_px=detections.boxes_px[index],
+                polygon_px=detections.polygon(index),
             )
-            if score >= min_score
+            for index, label in enumerate(detections.labels)
+            if detections.scores[index] >= min_score
         )
         found.append(FileFindings(file, findings))
     return FilesDetected(tuple(found), detector.backend, seconds * 1000.0 / max(len(files), 1))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from inspection_cell.findings import Finding
 from inspection_cell.fusion.projection import length_mm, locate
+from inspection_cell.geometry import transform_points
 
 
 def placed(world, name, points_mm, margin_m=0.006):
@@ -59,3 +60,41 @@ def test_a_finding_that_knows_its_place_keeps_it(world):
 def test_nothing_has_no_length():
     assert length_mm([]) == 0.0
     assert length_mm([np.zeros((1, 3))]) == 0.0
+
+
+def outlined(world, name, corners_mm, **finding):
+    """The same mark by its outline, as a segmentation model gives it, and by its box alone."""
+    view = world.camera(name)
+    to_camera = world.part_to_sensor(name)
+    pixels = view.intrinsics.project(transform_points(to_camera, np.array(corners_mm) / 1000))
+    box = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+    marks = [
+        Finding('scratch', 0.9, box_px=box, polygon_px=pixels, **finding),
+        Finding('scratch', 0.9, box_px=box, **finding),
+    ]
+    return locate(world.reference, view, marks, view.transform_part_to_sensor, 0.006)
+
+
+def test_an_outline_gives_the_extent_that_a_box_only_bounds(world):
+    across = [(-20, -10, 2), (-19.5, -10.5, 2), (20, 19.5, 2), (19.5, 20, 2)]
+    by_outline, by_box = outlined(world, 'left', across)
+    line = np.array([40, 30]) / 50
+    away_mm = np.abs((by_outline.extent_m[:, :2] * 1000 + (20, 10)) @ (-line[1], line[0]))
+    assert away_mm.max() < 1.5
+    assert length_mm([by_outline.extent_m]) == pytest.approx(50, abs=1.5)
+    offsets_mm = by_box.extent_m[:, :2] * 1000 + (20, 10)
+    assert np.abs(offsets_mm @ (-line[1], line[0])).max() > 15
+
+
+def test_the_place_of_an_outline_is_on_it_even_where_its_middle_is_not(world):
+    hook = [(0, 0, 2), (30, 0, 2), (30, 20, 2), (29, 20, 2), (29, 1, 2), (0, 1, 2)]
+    by_outline, by_box = outlined(world, 'left', hook)
+    x_mm, y_mm = by_outline.position_m[:2] * 1000
+    assert y_mm < 1.3 or x_mm > 28.7
+    assert by_box.position_m * 1000 == pytest.approx([15, 10, 2], abs=2.0)
+
+
+def test_an_outline_at_the_edge_of_the_part_is_tried_again_by_its_box(world):
+    beyond = [(51, 0, 2), (53, 0, 2), (53, 1, 2), (51, 1, 2)]
+    by_outline, _ = outlined(world, 'left', beyond)
+    assert by_outline.position_m is not None and not by_outline.off_part

@@ -5,9 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import open3d as o3d
 import pytest
+from exported_models import export_folder, random_folder
 
+from inspection_cell.cell import load_cell
 from inspection_cell.geometry import Intrinsics, Transform, invert, look_at, transform_points
+from inspection_cell.locations import share_folder
+from inspection_cell.models import ModelFolder, load_model_folder
+from inspection_cell.observations import Image
+from inspection_cell.recipe import load_recipe
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sim.plan import PlannedPart
+from inspection_cell.sim.seeds import Purpose
+from inspection_cell.sim.station import Station
 
 SCANNER = look_at((0.05, -0.12, 0.30), (0.0, 0.0, 0.01))  # transform_scanner_to_part
 INTRINSICS = Intrinsics(300, 240, 900.0, 900.0, 149.5, 119.5)
@@ -100,3 +109,31 @@ def scanner_pose() -> Transform:
 def part_points(part: ReferenceMesh, scan_of: ScanOf) -> np.ndarray:
     """Exact points of the part as the scanner sees them, part frame."""
     return transform_points(SCANNER, scan_of(part, noise_mm=0.0, flying_share=0.0))
+
+
+@pytest.fixture(scope='session')
+def exported(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    """The shipped weights with exports for OpenVINO (fp32, bf16) and ONNX Runtime, as proven."""
+    shipped = load_model_folder(share_folder() / 'config' / 'models' / 'simulated_parts')
+    return export_folder(shipped, tmp_path_factory.mktemp('models') / 'exported')
+
+
+@pytest.fixture(scope='session', params=['obb', 'segment'])
+def random_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """A network with random weights for oriented boxes, then one for outlines; exported."""
+    shipped = load_model_folder(share_folder() / 'config' / 'models' / 'simulated_parts')
+    return random_folder(shipped, tmp_path_factory.mktemp('models') / 'random', request.param)
+
+
+@pytest.fixture(scope='session')
+def screws() -> Image:
+    """A part of a rendered bracket, 320 by 256 pixels, with screws in it."""
+    cell = load_cell(share_folder() / 'config' / 'cells' / 'demo.yaml')
+    recipe = load_recipe(share_folder() / 'config' / 'recipes' / 'bracket' / 'recipe.yaml')
+    station = Station(cell, [recipe], 5, purpose=Purpose.TEST)
+    shown = station.present(PlannedPart('p', 'bracket'), 'top')
+    seen = station.observe(shown, 'left')
+    assert isinstance(seen, Image)
+    box = next(label.box_px for label in station.labels(shown, 'left') if label.name == 'screw')
+    x, y = (int(max((box[i] + box[i + 2]) / 2 - side, 0)) for i, side in ((0, 160), (1, 128)))
+    return Image(seen.pixels[y : y + 256, x : x + 320].copy())

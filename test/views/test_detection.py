@@ -1,14 +1,17 @@
 """Camera inspection from observation to findings, with a detector that answers as told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
 
 from inspection_cell.errors import DataError, ModelError
 from inspection_cell.evidence import EvidenceFolder
-from inspection_cell.findings import PresenceStatus, ViewStatus
+from inspection_cell.findings import Finding, Presence, PresenceStatus, ViewStatus
 from inspection_cell.observations import Image, Observation, Scan, ViewKey
 from inspection_cell.recipe import load_recipe
+from inspection_cell.views.annotation import annotate
 from inspection_cell.views.detection import DetectionInspector
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.eight_bit import to_eight_bit
@@ -122,8 +125,6 @@ def test_a_scan_in_place_of_an_image_is_malformed(tmp_path):
 
 
 def test_an_image_of_another_size_than_calibrated_is_malformed(tmp_path):
-    from dataclasses import replace
-
     from inspection_cell.geometry import Intrinsics
 
     inspector = DetectionInspector(recipe(tmp_path), None, Told(), None)
@@ -170,6 +171,103 @@ def test_a_views_findings_do_not_depend_on_the_other_views(tmp_path):
         f.score for f in alone.view_findings.findings
     ]
     assert together[0].view_findings.findings == ()
+
+
+class Counting(Told):
+    """Counts its calls, and fails as a broken runtime would when it is told to."""
+
+    def __init__(self, error=None):
+        self.calls, self._error = [], error
+
+    def detect(self, images):
+        self.calls.append(len(images))
+        if self._error is not None:
+            raise self._error
+        return super().detect(images)
+
+
+def test_all_usable_views_reach_the_detector_in_one_call(tmp_path):
+    detector = Counting()
+    inspector = DetectionInspector(recipe(tmp_path), None, detector, None)
+    scan = Scan(np.zeros((3, 3), dtype=np.float32))
+    data = [picture(90), scan, picture(0), picture(4000, np.uint16, (60, 80)), picture(90)]
+    inspections = inspector.inspect_many(
+        [observation(one, f'a{index}') for index, one in enumerate(data)]
+    )
+    assert detector.calls == [4]
+    assert [one.view_findings.inspection_id for one in inspections] == [f'a{i}' for i in range(5)]
+    assert [one.view_findings.status for one in inspections] == [
+        ViewStatus.OK,
+        ViewStatus.MALFORMED,
+        *[ViewStatus.OK] * 3,
+    ]
+    assert [len(one.view_findings.findings) for one in inspections] == [1, 0, 0, 1, 1]
+
+
+def test_only_the_sensors_that_the_recipe_names_are_sliced_and_they_share_a_call(tmp_path):
+    detector = Counting()
+    slicing = {'tile_px': 64, 'overlap_px': 8, 'sensors': ['left', 'right']}
+    inspector = DetectionInspector(recipe(tmp_path, slicing=slicing), None, detector, None)
+    views = [
+        replace(observation(picture()), view=ViewKey('top', sensor))
+        for sensor in ('left', 'front', 'right', 'front')
+    ]
+    inspections = inspector.inspect_many(views)
+    assert sorted(detector.calls) == [2, 4]  # two whole images; two tiles of each sliced one
+    assert [one.view_findings.view.sensor for one in inspections] == [
+        *('left', 'front', 'right', 'front')
+    ]
+    assert len(inspections[1].view_findings.findings) == 1
+
+
+def test_without_a_usable_image_the_detector_is_left_alone(tmp_path):
+    detector = Counting()
+    inspector = DetectionInspector(recipe(tmp_path), None, detector, None)
+    assert inspector.inspect_many([]) == []
+    inspector.inspect(observation(Scan(np.zeros((3, 3), dtype=np.float32))))
+    assert detector.calls == []
+
+
+def test_what_the_detector_raises_is_not_taken_for_a_clean_part(tmp_path):
+    detector = Counting(RuntimeError('out of memory'))
+    inspector = DetectionInspector(recipe(tmp_path), None, detector, None)
+    with pytest.raises(RuntimeError, match='out of memory'):
+        inspector.inspect_many([observation(picture()), observation(picture())])
+
+
+class Outlining(Told):
+    """Gives an outline with each box: a thin diagonal."""
+
+    def _one(self, value):
+        boxes = super()._one(value)
+        outlines = [
+            np.array([[x0, y0], [x1 - 2, y1], [x1, y1], [x0 + 2, y0]])
+            for x0, y0, x1, y1 in boxes.boxes_px
+        ]
+        return Detections(boxes.boxes_px, boxes.scores, boxes.labels, tuple(outlines))
+
+
+def test_a_finding_carries_its_outline(tmp_path):
+    inspector = DetectionInspector(recipe(tmp_path), None, Outlining(), None)
+    (finding,) = inspector.inspect(observation(picture())).view_findings.findings
+    assert finding.polygon_px.tolist() == [[10, 10], [28, 20], [30, 20], [12, 10]]
+    (boxed,) = (
+        DetectionInspector(recipe(tmp_path), None, Told(), None)
+        .inspect(observation(picture()))
+        .view_findings.findings
+    )
+    assert boxed.polygon_px is None
+
+
+def test_an_outline_is_drawn_along_itself_and_a_box_around():
+    box = np.array([200.0, 200, 400, 300])
+    outline = np.array([[200.0, 200], [400, 290], [400, 300], [200, 210]])
+    grey = np.full((480, 640), 90, dtype=np.uint8)
+    for polygon in (outline, None):
+        finding = Finding('scratch', 0.9, box_px=box, polygon_px=polygon)
+        red = annotate(grey, [finding], np.zeros((0, 4)), Presence())[..., 2] > 150
+        assert red[245:260, 300].any() == (polygon is not None)
+        assert red[280:303, 198:203].any() == (polygon is None)
 
 
 def test_a_recipe_without_detection_is_refused(tmp_path):

@@ -13,6 +13,7 @@ from inspection_cell.cli.console import COLOURS, ERR, OUT, print_json
 from inspection_cell.findings import Defect, Finding
 from inspection_cell.models import ModelFolder, load_model_folder
 from inspection_cell.surface_files import SurfaceResult, inspect_files
+from inspection_cell.views.detectors import load_detector
 from inspection_cell.views.image_files import FilesDetected, detect_files, image_files
 
 
@@ -83,9 +84,7 @@ def detect(
 def _detect(
     folder: ModelFolder, files: Sequence[Path], min_score: float, *, quiet: bool
 ) -> FilesDetected:
-    from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector  # takes seconds
-
-    detector = UltralyticsDetector(folder)
+    detector = load_detector(folder)
     shown = track(files, 'detecting', console=ERR, disable=quiet)
     each = [detect_files(detector, [file], min_score) for file in shown]
     images = tuple(image for one in each for image in one.images)

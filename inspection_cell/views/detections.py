@@ -20,11 +20,14 @@ class Detections:
         boxes_px: (N, 4) x0, y0, x1, y1 in the image as it came, pixels.
         scores: (N,) in [0, 1].
         labels: (N,) class names.
+        polygons_px: outlines (K, 2), one per box, of a segmentation or oriented-box model; empty
+            for a model that gives none.
     """
 
     boxes_px: NDArray[np.float64]
     scores: NDArray[np.float64]
     labels: tuple[str, ...]
+    polygons_px: tuple[NDArray[np.float64], ...] = ()
 
     def __post_init__(self) -> None:
         """Check lengths and ranges once, and freeze the arrays."""
@@ -36,6 +39,13 @@ class Detections:
             raise DataError('detections: scores must lie in [0, 1]')
         if (boxes[:, 2:] < boxes[:, :2]).any():
             raise DataError('detections: boxes must have x0 <= x1 and y0 <= y1')
+        if self.polygons_px and len(self.polygons_px) != len(boxes):
+            raise DataError(f'detections: {len(boxes)} boxes, {len(self.polygons_px)} polygons')
+        polygons = [
+            read_only(polygon, (None, 2), 'detections: polygons_px')
+            for polygon in self.polygons_px
+        ]
+        object.__setattr__(self, 'polygons_px', tuple(polygons))
         object.__setattr__(self, 'boxes_px', boxes)
         object.__setattr__(self, 'scores', scores)
 
@@ -51,12 +61,21 @@ class Detections:
 
     def of(self, label: str, min_score: float = 0.0) -> 'Detections':
         """Those of one class with at least this score."""
-        keep = [
-            index
-            for index, name in enumerate(self.labels)
-            if name == label and self.scores[index] >= min_score
-        ]
-        return Detections(self.boxes_px[keep], self.scores[keep], (label,) * len(keep))
+        named = np.array([name == label for name in self.labels], dtype=np.bool_)
+        return self.chosen(np.flatnonzero(named & (self.scores >= min_score)))
+
+    def chosen(self, indices: Sequence[int] | NDArray[np.integer]) -> 'Detections':
+        """Those with these indices, in that order."""
+        return Detections(
+            self.boxes_px[indices],
+            self.scores[indices],
+            tuple(self.labels[index] for index in indices),
+            tuple(self.polygons_px[index] for index in indices) if self.polygons_px else (),
+        )
+
+    def polygon(self, index: int) -> NDArray[np.float64] | None:
+        """The outline (K, 2) of one box; None where the model gives none."""
+        return self.polygons_px[index] if self.polygons_px else None
 
 
 class Detector(Protocol):
@@ -64,7 +83,7 @@ class Detector(Protocol):
 
     @property
     def backend(self) -> str:
-        """What computes: `pytorch`, `openvino`, ..."""
+        """What computes: `pytorch`, `openvino bf16`, `onnxruntime fp32`, ..."""
         ...
 
     @property

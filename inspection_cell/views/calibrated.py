@@ -1,0 +1,68 @@
+"""Scores as probabilities: the calibration of a model file, applied to what its network gives."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspection_cell.models import Calibrations
+from inspection_cell.observations import Image
+from inspection_cell.views.detections import Detections, Detector
+
+EDGE = 1e-6  # scores of 0 and 1 have no logit
+
+
+class CalibratedDetector:
+    """Another detector's boxes with calibrated scores."""
+
+    def __init__(self, detector: Detector, calibrations: Calibrations) -> None:
+        """Take both as they are."""
+        self._detector = detector
+        self._calibrations = calibrations
+
+    @property
+    def backend(self) -> str:
+        """What computes."""
+        return self._detector.backend
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names that it may give."""
+        return self._detector.classes
+
+    @property
+    def model_hash(self) -> str:
+        """The sha256 of its weights."""
+        return self._detector.model_hash
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        """The boxes of each 8 bit image, the most probable first."""
+        return [calibrated(found, self._calibrations) for found in self._detector.detect(images)]
+
+
+def calibrated(found: Detections, calibrations: Calibrations) -> Detections:
+    """The same boxes with probabilities for scores, sorted by them."""
+    scores = probabilities(found.scores, found.labels, calibrations)
+    order = np.argsort(-scores, kind='stable')
+    changed = Detections(found.boxes_px, scores, found.labels, found.polygons_px)
+    return changed.chosen(order)
+
+
+def probabilities(
+    scores: NDArray[np.floating], labels: Sequence[str], calibrations: Calibrations
+) -> NDArray[np.float64]:
+    """(N,) 1 / (1 + exp(-(slope · logit(score) + offset))), after Platt (1999).
+
+    A class without a calibration keeps its scores.
+    """
+    known = calibrations.per_class
+    result = scores.astype(np.float64)
+    rows = [row for row, label in enumerate(labels) if label in known]
+    if not rows:
+        return result
+    slopes = np.array([known[labels[row]].slope for row in rows])
+    offsets = np.array([known[labels[row]].offset for row in rows])
+    inside = result[rows].clip(EDGE, 1.0 - EDGE)
+    logits = slopes * np.log(inside / (1.0 - inside)) + offsets
+    result[rows] = 1.0 / (1.0 + np.exp(-logits))
+    return result

@@ -1,0 +1,186 @@
+"""What NMS-free heads put out, as detections: boxes, oriented boxes, outlines."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inspection_cell.errors import ModelError
+from inspection_cell.model_file import Task
+from inspection_cell.views.detections import Detections
+from inspection_cell.views.preprocessing import Fitted
+
+Rows = NDArray[np.floating]
+COLUMNS: dict[Task, int] = {'detect': 6, 'obb': 7, 'segment': 6 + 32}
+FINER = 4  # the network's input against a segmentation's prototypes
+MARGIN = 2  # prototypes that bilinear enlarging needs around a box
+UNKNOWN = -1  # a side of a shape that only a run shows
+FLOOR_SCORE = 0.05  # below, boxes are noise that costs time
+
+
+def decode(
+    outputs: Sequence[NDArray[np.floating]],
+    fitted: Fitted,
+    task: Task,
+    classes: Sequence[str],
+    floor_score: float = FLOOR_SCORE,
+) -> Detections:
+    """The rows of one image's outputs as detections in image pixels, best first.
+
+    Args:
+        outputs: `detect` (1, N, 6) x0, y0, x1, y1, score, class; `obb` (1, N, 7) x, y, width,
+            height, score, class, angle (radians, clockwise); `segment` (1, N, 38) as `detect`
+            with 32 coefficients, and prototypes (1, 32, H/4, W/4). Network pixels.
+        fitted: what the network was given.
+        task: of the network.
+        classes: names by the network's class number.
+        floor_score: rows below or equal are left out.
+
+    Raises:
+        ModelError: for outputs of another form: no NMS-free head, or of another task.
+    """
+    check_outputs([output.shape for output in outputs], task)
+    rows = outputs[0][0]
+    rows = rows[rows[:, 4] > floor_score]
+    if task == 'obb':
+        return from_oriented(rows, fitted, classes)
+    masks = box_masks(rows, outputs[1][0], fitted) if task == 'segment' else None
+    return from_rows(rows, fitted, classes, masks)
+
+
+def check_outputs(shapes: Sequence[Sequence[int]], task: Task) -> None:
+    """Raise ModelError for output shapes that the task's NMS-free head does not give."""
+    columns, count = COLUMNS[task], 2 if task == 'segment' else 1
+    found = ', '.join(str(tuple(shape)) for shape in shapes)
+    if len(shapes) != count or len(shapes[0]) != 3 or shapes[0][2] not in (columns, UNKNOWN):
+        raise ModelError(
+            f'expected an NMS-free head for task {task} with an output (1, N, {columns})'
+            f'{" and prototypes" if count == 2 else ""}, the network gives {found}'
+        )
+
+
+def from_rows(
+    rows: Rows,
+    fitted: Fitted,
+    classes: Sequence[str],
+    masks: Sequence[tuple[int, int, NDArray[np.uint8]]] | None = None,
+) -> Detections:
+    """Rows (N, 6 or more) of upright boxes as detections.
+
+    Args:
+        rows: x0, y0, x1, y1, score, class number; network pixels.
+        fitted: what the network was given.
+        classes: names by the network's class number.
+        masks: of a segmentation: for each row x and y of the mask's corner in the network's input,
+            and the mask (h, w); a row without any pixel in its mask is left out.
+    """
+    boxes = fitted.inside(fitted.to_image(rows[:, :4].astype(np.float64)))
+    kept = _within(boxes)
+    outlines: list[NDArray[np.float64]] = []
+    if masks is not None:
+        found = [_outline(*mask, fitted) for mask in masks]
+        kept &= np.array([len(outline) >= 3 for outline in found], dtype=np.bool_)
+        outlines = found
+    return _sorted(rows, boxes, kept, classes, outlines)
+
+
+def from_oriented(rows: Rows, fitted: Fitted, classes: Sequence[str]) -> Detections:
+    """Rows (N, 7) of oriented boxes as detections: corners, and the upright boxes around them."""
+    corners = fitted.to_image(corners_of(rows[:, [0, 1, 2, 3, 6]]))  # (N, 4, 2)
+    upright = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    boxes = fitted.inside(upright)
+    return _sorted(rows, boxes, _within(boxes), classes, list(corners))
+
+
+def _within(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N,) which boxes are not in the padding alone."""
+    within: NDArray[np.bool_] = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+    return within
+
+
+def corners_of(oriented: Rows) -> NDArray[np.float64]:
+    """Corners (N, 4, 2) of boxes (N, 5) x, y, width, height, angle in radians."""
+    values = oriented.astype(np.float64)
+    cosine, sine = np.cos(values[:, 4]), np.sin(values[:, 4])
+    along = np.stack([cosine, sine], axis=1) * values[:, 2:3] / 2
+    across = np.stack([-sine, cosine], axis=1) * values[:, 3:4] / 2
+    signs = ((1, 1), (1, -1), (-1, -1), (-1, 1))
+    corners: NDArray[np.float64] = np.stack(
+        [values[:, :2] + first * along + second * across for first, second in signs], axis=1
+    )
+    return corners
+
+
+def _sorted(
+    rows: Rows,
+    boxes: NDArray[np.float64],
+    kept: NDArray[np.bool_],
+    classes: Sequence[str],
+    outlines: list[NDArray[np.float64]],
+) -> Detections:
+    scores = rows[:, 4].astype(np.float64).clip(0, 1)
+    order = np.argsort(-scores, kind='stable')
+    order = order[kept[order]]
+    numbers = rows[order, 5].astype(np.intp)
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(classes):
+        raise ModelError(f'expected classes 0 to {len(classes) - 1}, got {numbers.max()}')
+    return Detections(
+        boxes[order],
+        scores[order],
+        tuple(classes[number] for number in numbers),
+        tuple(outlines[index] for index in order) if outlines else (),
+    )
+
+
+def box_masks(
+    rows: Rows, prototypes: NDArray[np.floating], fitted: Fitted
+) -> list[tuple[int, int, NDArray[np.uint8]]]:
+    """Masks of a segmentation head, each within its box, at the network's resolution.
+
+    As in YOLACT (Bolya et al., 2019): coefficients times prototypes, enlarged bilinearly,
+    positive logits inside the box.
+
+    Args:
+        rows: (N, 6 + C) with the coefficients from column 6.
+        prototypes: (C, H/4, W/4).
+        fitted: what the network was given.
+    """
+    height, width = fitted.pixels.shape[:2]
+    masks = []
+    for row in rows:
+        x0, y0 = (max(int(np.ceil(value)), 0) for value in row[:2])
+        x1, y1 = (min(int(np.ceil(row[2])), width), min(int(np.ceil(row[3])), height))
+        logits = _enlarged(row[6:], prototypes, (x0, y0, max(x1, x0), max(y1, y0)))
+        masks.append((x0, y0, (logits > 0).astype(np.uint8)))
+    return masks
+
+
+def _enlarged(
+    coefficients: Rows, prototypes: NDArray[np.floating], box: tuple[int, int, int, int]
+) -> NDArray[np.float32]:
+    """Logits (y1 - y0, x1 - x0) of one box; only the prototypes around it are computed."""
+    x0, y0, x1, y1 = box
+    left, top = (max(value // FINER - MARGIN, 0) for value in (x0, y0))
+    near = prototypes[:, top : y1 // FINER + MARGIN, left : x1 // FINER + MARGIN]
+    if x1 == x0 or y1 == y0 or not near.size:
+        return np.zeros((0, 0), dtype=np.float32)
+    logits = np.tensordot(coefficients.astype(np.float32), near.astype(np.float32), axes=1)
+    large = cv2.resize(logits, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR)
+    x0, x1 = x0 - left * FINER, x1 - left * FINER
+    y0, y1 = y0 - top * FINER, y1 - top * FINER
+    within: NDArray[np.float32] = large[y0:y1, x0:x1].astype(np.float32, copy=False)
+    return within
+
+
+def _outline(x: int, y: int, mask: NDArray[np.uint8], fitted: Fitted) -> NDArray[np.float64]:
+    """The largest outline (K, 2) of a mask, image pixels; (0, 2) for an empty one."""
+    if not mask.any():
+        return np.empty((0, 2))
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    largest = max(contours, key=cv2.contourArea)[:, 0, :].astype(np.float64)
+    if cv2.contourArea(largest.astype(np.float32)) == 0:  # one pixel wide
+        low, high = largest.min(axis=0) - 0.5, largest.max(axis=0) + 0.5
+        largest = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
+    corner = np.array([x + 0.5, y + 0.5])  # a pixel's centre
+    return fitted.to_image(largest + corner)

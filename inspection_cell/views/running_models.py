@@ -1,0 +1,168 @@
+"""The detectors in work: one per part type, exchangeable between two inspections."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inspection_cell.cell import Camera, Cell
+from inspection_cell.errors import ModelError
+from inspection_cell.evidence import EvidenceFolder
+from inspection_cell.models import (
+    ModelFolder,
+    check_model_fits,
+    find_model,
+    load_model_folder,
+)
+from inspection_cell.observations import Image
+from inspection_cell.recipe import Detection, Recipe
+from inspection_cell.reference import load_reference
+from inspection_cell.views.detection import DetectionInspector
+from inspection_cell.views.detections import Detector
+from inspection_cell.views.detectors import choose, load_detector
+from inspection_cell.views.slicing import detector_for_sensor
+
+INSPECTIONS_KEPT = 4  # the robot holds one part at a time: the others have all their images
+
+
+@dataclass(frozen=True, slots=True)
+class RunningModel:
+    """A loaded model at work for one part type.
+
+    Attributes:
+        image_size: longest side that the network sees, pixels; None: the image's own.
+        inspectors: by camera.
+    """
+
+    part_type: str
+    folder: ModelFolder
+    image_size: int | None
+    detector: Detector
+    inspectors: Mapping[str, DetectionInspector]
+
+    def __str__(self) -> str:
+        """What runs, in words: `bracket: simulated_parts 1a2b3c4d5e6f on openvino fp32`."""
+        name = f'{self.folder.file.name} {self.folder.sha256[:12]}'
+        return f'{self.part_type}: {name} on {self.detector.backend}'
+
+    @property
+    def why(self) -> str:
+        """Why this backend, in words."""
+        return choose(self.folder).why
+
+
+class RunningModels:
+    """Which model looks at which inspection.
+
+    An inspection keeps the model that saw its first image, whatever is put in place meanwhile.
+    `load` may be called from any thread, everything else from one.
+
+    Args:
+        cell: whose cameras look.
+        recipes: those with a detector count.
+        evidence: where the inspectors write, and where promoted models lie.
+    """
+
+    def __init__(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
+        """Load and warm the model of every recipe; raises ModelError."""
+        self._cell = cell
+        self._evidence = evidence
+        self._recipes = {r.part_type: r for r in recipes if r.file.detection is not None}
+        self._references = {name: load_reference(r) for name, r in self._recipes.items()}
+        self._running: dict[str, RunningModel] = {}
+        self._bound: dict[tuple[str, str], RunningModel] = {}
+        for part_type in self._recipes:
+            self.put(self.load(part_type))
+
+    @property
+    def running(self) -> tuple[RunningModel, ...]:
+        """What the next inspection of each part type is looked at with."""
+        return tuple(self._running.values())
+
+    def hash_of(self, part_type: str) -> str:
+        """The sha256 of the weights that run for a part type; empty where there is no detector."""
+        model = self._running.get(part_type)
+        return model.folder.sha256 if model else ''
+
+    def inspector(
+        self, inspection_id: str, part_type: str, sensor: str
+    ) -> DetectionInspector | None:
+        """Who looks at a view; the same model for all views of an inspection."""
+        running = self._running.get(part_type)
+        if running is None:
+            return None
+        model = self._bound.setdefault((inspection_id, part_type), running)
+        while len(self._bound) > INSPECTIONS_KEPT:
+            del self._bound[next(iter(self._bound))]
+        return model.inspectors.get(sensor)
+
+    def load(self, part_type: str, path: Path | None = None) -> RunningModel:
+        """Load a model beside the running one, check it against the recipe and warm it.
+
+        Args:
+            part_type: whose recipe it must fit.
+            path: the model folder; None: the promoted model, or the one that the recipe names.
+
+        Raises:
+            ModelError: for an unknown part type, and for a model that is missing, damaged or does
+                not fit.
+        """
+        recipe = self._recipes.get(part_type)
+        if recipe is None or recipe.file.detection is None:
+            known = ', '.join(self._recipes) or 'none'
+            raise ModelError(f'part type {part_type!r}: expected one with a detector: {known}')
+        folder = load_model_folder(path or find_model(recipe, self._evidence.data_dir))
+        check_model_fits(recipe, folder)
+        size = recipe.file.detection.image_size
+        shared = self._loaded_already(folder, size)
+        detector = shared or load_detector(folder, size)
+        by_camera = self._detectors(recipe.file.detection, detector)
+        if shared is None or part_type not in self._running:
+            _warm(by_camera, self._cell.cameras)  # never one in work: it serves one thread
+        inspectors = self._inspectors(recipe, by_camera)
+        return RunningModel(part_type, folder, size, detector, inspectors)
+
+    def _detectors(self, detection: Detection, detector: Detector) -> dict[str, Detector]:
+        """By camera: the very same one on whole images, and one for all that look at tiles."""
+        own = {n: detector_for_sensor(detector, detection, n) for n in self._cell.cameras}
+        sliced = next((one for one in own.values() if one is not detector), detector)
+        return {name: one if one is detector else sliced for name, one in own.items()}
+
+    def _inspectors(
+        self, recipe: Recipe, detectors: Mapping[str, Detector]
+    ) -> dict[str, DetectionInspector]:
+        """By camera; those that see through the same detector share one, and its calls."""
+        reference = self._references[recipe.part_type]
+        by_detector = {
+            id(one): DetectionInspector(recipe, reference, one, self._evidence)
+            for one in {id(one): one for one in detectors.values()}.values()
+        }
+        return {name: by_detector[id(one)] for name, one in detectors.items()}
+
+    def put(self, model: RunningModel) -> None:
+        """Use a model from the next inspection of its part type on."""
+        self._running[model.part_type] = model
+
+    def _loaded_already(self, folder: ModelFolder, size: int | None) -> Detector | None:
+        """The detector of another part type that runs the very same model."""
+        for model in self.running:
+            if (model.folder, model.image_size) == (folder, size):
+                return model.detector
+        return None
+
+
+def _warm(detectors: Mapping[str, Detector], cameras: Mapping[str, Camera]) -> None:
+    """Look at black images of the cameras' sizes, each size alone and all cameras at once.
+
+    Libraries compile for a size, and grow their buffers, when they first see it: the first part
+    must not wait for that. A camera that tells its size only while it runs is left out.
+    """
+    for detector in {id(one): one for one in detectors.values()}.values():
+        own = [cameras[name] for name, one in detectors.items() if one is detector]
+        known = [camera.intrinsics for camera in own if camera.intrinsics is not None]
+        images = [Image(np.zeros((size.height, size.width, 3), dtype=np.uint8)) for size in known]
+        for image in {image.pixels.shape: image for image in images}.values():
+            detector.detect([image])
+        if len(images) > 1:
+            detector.detect(images)

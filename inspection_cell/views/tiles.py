@@ -1,0 +1,131 @@
+"""Overlapping tiles of an image: where they lie, and how what crosses their seams is joined."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from inspection_cell.views.detections import Detections
+from inspection_cell.views.overlap import iou_matrix
+
+Boxes = NDArray[np.float64]
+SAME_IOU = 0.5  # two tiles that show the whole thing agree by at least this
+COVERED = 0.7  # share of a cut box that lies in the box of the whole
+EDGE_PX = 4.0  # boxes this near to a tile's border may be cut by it
+
+
+def tile_starts(length: int, tile_px: int, overlap_px: int) -> tuple[int, ...]:
+    """First pixels of tiles along one side, spread evenly; the last ends with the image."""
+    if length <= tile_px:
+        return (0,)
+    count = -(-(length - overlap_px) // (tile_px - overlap_px))
+    return tuple(int(start) for start in np.linspace(0, length - tile_px, count).round())
+
+
+def cut_sides(found: Boxes, tile: Boxes, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """(N, 4) which sides of boxes (left, top, right, bottom) a tile's inner border may have cut.
+
+    Args:
+        found: (N, 4) boxes in the image.
+        tile: (4,) of the tile.
+        size: width and height of the image; its own borders cut nothing.
+    """
+    width, height = size
+    inner = np.array([tile[0] > 0, tile[1] > 0, tile[2] < width, tile[3] < height])
+    cut: NDArray[np.bool_] = (np.abs(found - tile) <= EDGE_PX) & inner
+    return cut
+
+
+def merge(found: Detections, tiles: NDArray[np.intp], cut: NDArray[np.bool_]) -> Detections:
+    """One finding for each thing that several tiles show, best first.
+
+    Boxes of one label from different tiles are the same thing when they agree (both whole), when
+    one is the cut part of the other, or when both are cut and continue each other.
+
+    Args:
+        found: boxes of all tiles, image pixels.
+        tiles: (N,) which tile each is of.
+        cut: (N, 4) as from `cut_sides`.
+    """
+    if len(found) < 2:
+        return found
+    rows, columns = np.nonzero(_same(found, tiles, cut))
+    links = coo_array((np.ones(len(rows)), (rows, columns)), shape=(len(found), len(found)))
+    count, groups = connected_components(links, directed=False)
+    joined = [_joined(found, np.flatnonzero(groups == group), cut) for group in range(count)]
+    whole = concatenated(joined)
+    return whole.chosen(np.argsort(-whole.scores, kind='stable'))
+
+
+def concatenated(parts: list[Detections]) -> Detections:
+    """All of several detections, in their order."""
+    polygons = tuple(polygon for part in parts for polygon in part.polygons_px)
+    return Detections(
+        np.concatenate([part.boxes_px for part in parts] or [np.empty((0, 4))]),
+        np.concatenate([part.scores for part in parts] or [np.empty(0)]),
+        tuple(label for part in parts for label in part.labels),
+        polygons,
+    )
+
+
+def _same(found: Detections, tiles: NDArray[np.intp], cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N, N) which pairs show the same thing."""
+    boxes, labels = found.boxes_px, np.array(found.labels)
+    shared, areas = _shared_areas(boxes), _areas(boxes)
+    any_cut: NDArray[np.bool_] = np.any(cut, axis=1)
+    agree = iou_matrix(boxes, boxes) >= SAME_IOU
+    part = any_cut[:, None] & (shared >= COVERED * areas[:, None])  # row lies in column
+    # Row reaches over its right or lower border, column over its left or upper one.
+    onward = (cut[:, None, 2] & cut[None, :, 0]) | (cut[:, None, 3] & cut[None, :, 1])
+    continued = onward & (shared > 0)
+    related = agree | part | part.T | continued | continued.T
+    other_tile = tiles[:, None] != tiles[None, :]
+    same: NDArray[np.bool_] = related & other_tile & (labels[:, None] == labels[None, :])
+    return same
+
+
+def _joined(found: Detections, members: NDArray[np.intp], cut: NDArray[np.bool_]) -> Detections:
+    """One group as one: the best box that shows all of it, or all of them together."""
+    group = found.chosen(members[np.argsort(-found.scores[members], kind='stable')])
+    if len(group) == 1:
+        return group
+    order = members[np.argsort(-found.scores[members], kind='stable')]
+    shared, areas = _shared_areas(group.boxes_px), _areas(group.boxes_px)
+    covers = (shared >= COVERED * areas[:, None]).all(axis=0) & ~cut[order].any(axis=1)
+    if covers.any():
+        shown = group.chosen([int(np.argmax(covers))])
+        return Detections(shown.boxes_px, group.scores[:1], group.labels[:1], shown.polygons_px)
+    low, high = group.boxes_px[:, :2].min(axis=0), group.boxes_px[:, 2:].max(axis=0)
+    outline = (_united(group.polygons_px),) if group.polygons_px else ()
+    box = np.concatenate([low, high])[None]
+    return Detections(box, group.scores[:1], group.labels[:1], outline)
+
+
+def _united(polygons: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
+    """The outline around several: of oriented boxes an oriented box."""
+    points = np.concatenate(polygons)
+    if all(len(polygon) == 4 for polygon in polygons):
+        corners = cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32)))
+        return np.asarray(corners, dtype=np.float64)
+    corner = np.floor(points.min(axis=0)) - 1
+    width, height = (np.ceil(points.max(axis=0)) - corner + 2).astype(int)
+    mask = np.zeros((height, width), dtype=np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(mask, [(polygon - corner).round().astype(np.int32)], 1)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    largest = max(contours, key=cv2.contourArea)[:, 0, :]
+    outline: NDArray[np.float64] = largest.astype(np.float64) + corner
+    return outline
+
+
+def _shared_areas(boxes: Boxes) -> NDArray[np.float64]:
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared: NDArray[np.float64] = (high - low).clip(0).prod(axis=2)
+    return shared
+
+
+def _areas(boxes: Boxes) -> NDArray[np.float64]:
+    areas: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return areas

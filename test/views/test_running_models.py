@@ -1,0 +1,100 @@
+"""Which detector looks at which inspection, and that it is warm before it does."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from inspection_cell.cell import Cell, load_cell
+from inspection_cell.evidence import EvidenceFolder
+from inspection_cell.locations import demo_cell, demo_recipes, share_folder
+from inspection_cell.recipe import Slicing, load_recipe
+from inspection_cell.views import running_models
+from inspection_cell.views.detections import Detections
+from inspection_cell.views.running_models import INSPECTIONS_KEPT, RunningModels
+
+MODEL = share_folder() / 'config' / 'models' / 'simulated_parts'
+CLASSES = ('screw', 'missing_screw', 'scratch', 'stain')
+
+
+@dataclass
+class Noting:
+    """Sees nothing, and remembers the sizes that it was shown together."""
+
+    backend: str = 'none'
+    classes: tuple[str, ...] = CLASSES
+    model_hash: str = 'ab' * 32
+    shown: list[list[tuple[int, ...]]] = field(default_factory=list)
+
+    def detect(self, images):
+        self.shown.append([image.pixels.shape[:2] for image in images])
+        return [Detections(np.zeros((0, 4)), np.zeros(0), ()) for _ in images]
+
+
+@pytest.fixture
+def loaded(monkeypatch) -> list[Noting]:
+    """The detectors that were loaded, instead of networks."""
+    made: list[Noting] = []
+
+    def load(folder, size):
+        made.append(Noting())
+        return made[-1]
+
+    monkeypatch.setattr(running_models, 'load_detector', load)
+    return made
+
+
+@pytest.fixture(scope='module')
+def cell() -> Cell:
+    return load_cell(demo_cell())
+
+
+def running(cell, tmp_path, *recipes) -> RunningModels:
+    return RunningModels(cell, recipes, EvidenceFolder(tmp_path))
+
+
+def recipes():
+    return [load_recipe(path) for path in demo_recipes()]
+
+
+def test_one_detector_serves_all_part_types_and_has_seen_the_cameras_sizes(cell, tmp_path, loaded):
+    models = running(cell, tmp_path, *recipes())
+    (detector,) = loaded
+    assert detector.shown[:2] == [[(960, 1280)], [(960, 1280)] * 3]
+    by_camera = {models.inspector('i', 'bracket', name) for name in cell.cameras}
+    assert len(by_camera) == 1  # so that their images go in one call
+    assert models.inspector('i', 'ring', 'left') not in by_camera
+
+
+def test_cameras_on_tiles_share_a_call_of_their_own_and_tiles_are_warm_too(cell, tmp_path, loaded):
+    bracket = recipes()[0]
+    slicing = Slicing(tile_px=640, overlap_px=64, sensors=('left', 'right'))
+    detection = bracket.file.detection.model_copy(update={'slicing': slicing})
+    bracket = replace(bracket, file=bracket.file.model_copy(update={'detection': detection}))
+    models = running(cell, tmp_path, bracket)
+    left, right, front = (
+        models.inspector('i', 'bracket', name) for name in ('left', 'right', 'front')
+    )
+    assert left is right is not front
+    assert {(640, 640), (960, 1280)} <= {size for call in loaded[0].shown for size in call}
+
+
+def test_an_inspection_keeps_its_model_until_many_others_have_begun(cell, tmp_path, loaded):
+    models = running(cell, tmp_path, *recipes())
+    first = models.inspector('i-0', 'bracket', 'left')
+    models.put(models.load('bracket', MODEL))
+    assert models.inspector('i-0', 'bracket', 'right') is first
+    new = models.inspector('i-1', 'bracket', 'left')
+    assert new is not first
+    for number in range(2, 2 + INSPECTIONS_KEPT):
+        assert models.inspector(f'i-{number}', 'bracket', 'left') is new
+    assert len(models._bound) == INSPECTIONS_KEPT
+
+
+def test_a_detector_in_work_is_not_entered_while_another_part_type_joins_it(
+    cell, tmp_path, loaded
+):
+    models = running(cell, tmp_path, *recipes())
+    before = len(loaded[0].shown)
+    models.put(models.load('ring'))
+    assert (len(loaded), len(loaded[0].shown)) == (1, before)

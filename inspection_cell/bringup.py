@@ -121,6 +121,12 @@ def client_node(cell: Cell, parts_file: Path) -> NodeSpec:
     return _node(cell, 'client_node', (Parameter('parts', str(parts_file)),))
 
 
+def swap_client(namespace: str, part_type: str, model: Path | None) -> NodeSpec:
+    """The node that asks the cell in a namespace to exchange a detector."""
+    parameters = (Parameter('part_type', part_type), Parameter('model', str(model or '')))
+    return NodeSpec('inspection_cell.nodes.swap_client', 'swap_client', namespace, parameters)
+
+
 def _node(cell: Cell, name: str, parameters: tuple[Parameter, ...]) -> NodeSpec:
     return NodeSpec(f'inspection_cell.nodes.{name}', name, cell.file.name, parameters)
 

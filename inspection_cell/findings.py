@@ -67,6 +67,7 @@ class Finding:
         normal: (3,) unit, outward, part frame.
         length_mm: longest extent on the surface.
         peak_mm: largest signed deviation, positive outward.
+        not_judged: why it does not count (a mask, a region of interest); empty: it does.
     """
 
     label: str
@@ -81,6 +82,7 @@ class Finding:
     area_mm2: float = 0.0
     length_mm: float = 0.0
     peak_mm: float = 0.0
+    not_judged: str = ''
 
     def __post_init__(self) -> None:
         """Check ranges and shapes once, and freeze the arrays."""
@@ -243,6 +245,7 @@ class Verdict:
     recipe_hash: str = ''
     cell_hash: str = ''
     software_version: str = ''
+    model_hash: str = ''  # the one detector of all camera views; empty: none, or several
 
 
 def _refuse_nan(measured: Finding | Defect, where: str) -> None:

@@ -1,6 +1,6 @@
 """Defects, views and coverage against the recipe: the decision with its reasons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from inspection_cell import __version__
@@ -48,12 +48,15 @@ def judge(
         stamp_ns: now, ROS clock.
     """
     own = admit(recipe, inspection_id, views)
+    models = _models(own)
     reasons = [
         *_defect_reasons(recipe, fused),
         *(reason for view in own for reason in _view_reasons(recipe, view)),
         *_part_reasons(own, fused),
+        *_model_reasons(models),
         *_coverage_reasons(fused),
         *_off_part_reasons(fused),
+        *(reason for view in own for reason in _not_judged_reasons(view)),
     ]
     decision = _first([reason.decision for reason in reasons] + [Decision.ACCEPT])
     if decision is Decision.ACCEPT:
@@ -72,6 +75,7 @@ def judge(
         recipe.sha256,
         cell_hash,
         __version__,
+        model_hash=next(iter(models)) if len(models) == 1 else '',
     )
 
 
@@ -175,6 +179,24 @@ def _part_reasons(own: Sequence[ViewFindings], fused: Fused) -> list[Reason]:
     return reasons
 
 
+def _models(own: Sequence[ViewFindings]) -> dict[str, list[ViewKey]]:
+    """The views by the hash of the detector that looked at them."""
+    models: dict[str, list[ViewKey]] = {}
+    for view in own:
+        if view.model_hash:
+            models.setdefault(view.model_hash, []).append(view.view)
+    return models
+
+
+def _model_reasons(models: Mapping[str, Sequence[ViewKey]]) -> list[Reason]:
+    """One inspection is one model's: what two of them say together was never validated."""
+    if len(models) < 2:
+        return []
+    seen = ' and '.join(f'{_views_in_words(v)} by {name[:12]}' for name, v in models.items())
+    text = f'{len(models)} models looked at one part: {seen}'
+    return [Reason('mixed_models', text, len(models), 1.0, Decision.UNKNOWN)]
+
+
 def _coverage_reasons(fused: Fused) -> list[Reason]:
     coverage = fused.coverage
     if coverage is None:
@@ -195,6 +217,20 @@ def _off_part_reasons(fused: Fused) -> list[Reason]:
             decision=Decision.ACCEPT,
         )
         for source in fused.off_part
+    ]
+
+
+def _not_judged_reasons(view: ViewFindings) -> list[Reason]:
+    """What a mask or a region of interest took out stays told."""
+    return [
+        Reason(
+            'not_judged',
+            f'{one.label} {one.score:.2f} seen by {view.view} is not judged: {one.not_judged}',
+            one.score,
+            decision=Decision.ACCEPT,
+        )
+        for one in view.findings
+        if one.not_judged and view.status is ViewStatus.OK
     ]
 
 

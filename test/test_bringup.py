@@ -14,6 +14,7 @@ from inspection_cell.bringup import (
     client_node,
     load_recipes,
     source_node,
+    swap_client,
 )
 from inspection_cell.cell import Cell, ProcessSensor, load_cell
 from inspection_cell.errors import ConfigError
@@ -121,3 +122,13 @@ def test_a_cell_without_any_fitting_recipe_says_where_it_looked(tmp_path):
 def test_the_client_reads_the_parts_file(cell):
     spec = client_node(cell, Path('/run/parts.jsonl'))
     assert spec.parameters == (Parameter('parts', '/run/parts.jsonl'),)
+
+
+def test_a_swap_is_asked_for_in_the_cells_namespace_or_in_none():
+    arguments = swap_client('demo', 'ring', Path('/models/ring')).arguments()
+    assert '__ns:=/demo' in arguments
+    assert 'part_type:="ring"' in arguments
+    assert 'model:="/models/ring"' in arguments
+    anywhere = swap_client('', 'ring', None).arguments()
+    assert '__ns:=/' in anywhere
+    assert 'model:=""' in anywhere

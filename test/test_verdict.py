@@ -12,6 +12,7 @@ from inspection_cell.findings import (
     Coverage,
     Decision,
     Defect,
+    Finding,
     Presence,
     PresenceStatus,
     Source,
@@ -145,10 +146,37 @@ def test_a_scan_of_another_reference_is_unknown():
     assert verdict(Fused((), SEEN, foreign=(KEYS[1],))).decision is Decision.UNKNOWN
 
 
+def test_a_verdict_names_the_model_of_its_camera_views():
+    views = [replace(v, model_hash='aa' * 32) if v.view.sensor == 'left' else v for v in GOOD]
+    result = verdict(Fused((), SEEN), views)
+    assert (result.decision, result.model_hash) == (Decision.ACCEPT, 'aa' * 32)
+    assert verdict(Fused((), SEEN)).model_hash == ''  # nothing but scans
+
+
+def test_two_models_in_one_inspection_are_never_accepted_and_both_are_named():
+    views = with_view(0, model_hash='aa' * 32)
+    views[2] = replace(views[2], model_hash='bb' * 32)
+    result = verdict(Fused((), SEEN), views)
+    assert (result.decision, result.model_hash) == (Decision.UNKNOWN, '')
+    assert codes(result) == ['mixed_models']
+    assert 'left at top by aaaaaaaaaaaa and left at bottom by bbbbbbbbbbbb' in (
+        result.reasons[0].text
+    )
+    assert verdict(Fused((SCRATCH,), SEEN), views).decision is Decision.REJECT
+
+
 def test_a_speck_beside_the_part_is_told_and_does_not_decide():
     result = verdict(Fused((), SEEN, off_part=LEFT_AT_TOP))
     assert result.decision is Decision.ACCEPT
     assert 'off_part' in codes(result)
+
+
+def test_what_a_mask_took_out_is_told_and_does_not_decide():
+    hidden = Finding('stain', 0.9, not_judged='80% of it in mask clamp_marks')
+    result = verdict(Fused((), SEEN), [replace(GOOD[0], findings=(hidden,)), *GOOD[1:]])
+    assert result.decision is Decision.ACCEPT
+    (reason,) = [reason for reason in result.reasons if reason.code == 'not_judged']
+    assert 'stain 0.90' in reason.text and 'mask clamp_marks' in reason.text
 
 
 def test_views_of_another_inspection_never_help():

@@ -1,8 +1,8 @@
 """What the nodes of all sensors share: capture at the edge, inspect in a worker thread."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from inspection_cell_msgs.msg import Capture, Captured
@@ -26,8 +26,9 @@ from inspection_cell.nodes.conversions.findings import view_findings_to_msg
 from inspection_cell.nodes.diagnosis import Diagnosis, Reading
 from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.qos import RELIABLE, SHOWN, publisher_events
-from inspection_cell.nodes.run import ManagedNode, Worker
-from inspection_cell.observations import ViewKey
+from inspection_cell.nodes.run import ManagedNode
+from inspection_cell.nodes.worker import Worker
+from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe
 
 EXPIRE_PERIOD_S = 0.02
@@ -44,13 +45,23 @@ class Inspection(Protocol):
         """All that the view says."""
 
 
+S = TypeVar('S')  # looks at what its sensor has seen
 R = TypeVar('R', bound=Inspection)
 
 
-class InspectorNode(ManagedNode[CellParams], Generic[M, R]):
-    """Captures the views of its sensors and inspects them one after the other."""
+@dataclass(frozen=True, slots=True)
+class Job(Generic[M, S]):
+    """A captured view and who looks at it."""
+
+    view: CapturedView[M]
+    inspector: S
+
+
+class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
+    """Captures the views of its sensors and inspects them in a worker thread."""
 
     message_type: type[M]
+    at_once = 1  # waiting views that are inspected together at most
 
     def __init__(self, name: str) -> None:
         """Declare the parameters."""
@@ -66,12 +77,20 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, R]):
         """Make the inspectors and warm them up."""
         raise NotImplementedError
 
-    def inspect(self, view: CapturedView[M]) -> R:
-        """Decode and inspect one view; runs in the worker thread."""
+    def inspector_of(self, view: CapturedView[M]) -> S | None:
+        """Who looks at a view that was captured just now; None: nobody can."""
+        raise NotImplementedError
+
+    def observe(self, view: CapturedView[M]) -> Observation:
+        """Decode one view; runs in the worker thread, and raises DataError for what is broken."""
+        raise NotImplementedError
+
+    def inspect(self, inspector: S, observations: Sequence[Observation]) -> Iterable[R]:
+        """Inspect views, in their order; runs in the worker thread."""
         raise NotImplementedError
 
     def show(self, view: CapturedView[M], result: R) -> None:
-        """Publish what people want to see; runs in the worker thread after the findings."""
+        """Publish what people want to see; runs in the worker thread after all findings."""
         raise NotImplementedError
 
     def configure(self) -> None:
@@ -88,9 +107,13 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, R]):
             ViewFindingsMsg, 'findings', RELIABLE, event_callbacks=events
         )
         self._answers = self.create_publisher(Captured, 'captured', RELIABLE)
-        capacity = self._cell.file.limits.queue
         self._worker = Worker(
-            self.get_name(), capacity, self._work, self._failed, self.get_logger()
+            self.get_name(),
+            self._cell.file.limits.queue,
+            self._work,
+            self._failed,
+            self.get_logger(),
+            self.at_once,
         )
         self._edges = {
             name: CaptureEdge(self, name, sensor, self.message_type, self._captured)
@@ -160,7 +183,12 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, R]):
         return ''
 
     def _captured(self, view: CapturedView[M]) -> None:
-        if not self._worker.submit(view):
+        inspector = self.inspector_of(view)
+        if inspector is None:
+            reason = f'{self.get_name()} has no inspector for {view.order.part_type}'
+            self._not_captured(view.order, view.key, ViewStatus.ERROR, reason)
+            return
+        if not self._worker.submit(Job(view, inspector)):
             reason = f'{self._worker.waiting} captured views wait already'
             self._not_captured(view.order, view.key, ViewStatus.OVERLOADED, reason)
             return
@@ -186,21 +214,45 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, R]):
         for edge in self._edges.values():
             edge.follow_offer()
 
-    def _work(self, view: CapturedView[M]) -> None:
-        try:
-            result = self.inspect(view)
-        except DataError as error:
-            self._publish(_without_findings(view, ViewStatus.MALFORMED, str(error)))
-            return
-        took_s = (time.monotonic_ns() - view.captured.frame.arrival_steady_ns) / 1e9
-        self._publish(replace(result.view_findings, inspect_s=took_s))
-        self.show(view, result)
+    def _work(self, jobs: Sequence[Job[M, S]]) -> Iterator[Job[M, S]]:
+        """Publish the findings of each view as soon as they are there, and yield its job."""
+        observed: list[tuple[Job[M, S], Observation]] = []
+        for job in jobs:
+            try:
+                observed.append((job, self.observe(job.view)))
+            except DataError as error:
+                self._publish(_without_findings(job.view, ViewStatus.MALFORMED, str(error)))
+                yield job
+        inspected: list[tuple[Job[M, S], R]] = []
+        for same in _by_inspector(observed):
+            results = self.inspect(same[0][0].inspector, [seen for _, seen in same])
+            for (job, _), result in zip(same, results, strict=True):
+                self._publish(_timed(job.view, result.view_findings))
+                yield job
+                inspected.append((job, result))
+        for job, result in inspected:
+            self.show(job.view, result)
 
-    def _failed(self, view: CapturedView[M], reason: str) -> None:
-        self._publish(_without_findings(view, ViewStatus.ERROR, reason))
+    def _failed(self, job: Job[M, S], reason: str) -> None:
+        self._publish(_without_findings(job.view, ViewStatus.ERROR, reason))
 
     def _publish(self, findings: ViewFindings) -> None:
         self._findings.publish(view_findings_to_msg(findings))
+
+
+def _by_inspector(
+    observed: Iterable[tuple[Job[M, S], Observation]],
+) -> list[list[tuple[Job[M, S], Observation]]]:
+    """Views that the same inspector looks at, in the order in which they came."""
+    groups: dict[int, list[tuple[Job[M, S], Observation]]] = {}
+    for job, observation in observed:
+        groups.setdefault(id(job.inspector), []).append((job, observation))
+    return list(groups.values())
+
+
+def _timed(view: CapturedView[M], findings: ViewFindings) -> ViewFindings:
+    took_s = (time.monotonic_ns() - view.captured.frame.arrival_steady_ns) / 1e9
+    return replace(findings, inspect_s=took_s)
 
 
 def _without_findings(view: CapturedView[M], status: ViewStatus, reason: str) -> ViewFindings:

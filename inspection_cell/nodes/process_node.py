@@ -1,7 +1,7 @@
 """process_node: all process sensors of the cell; recordings in, findings of their views out."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from inspection_cell_msgs.msg import ProcessSignal
@@ -17,7 +17,7 @@ from inspection_cell.recipe import Recipe
 from inspection_cell.views.process import ProcessInspection, ProcessInspector
 
 
-class ProcessNode(InspectorNode[ProcessSignal, ProcessInspection]):
+class ProcessNode(InspectorNode[ProcessSignal, ProcessInspector, ProcessInspection]):
     """Judges the recordings of the recipes' views."""
 
     message_type = ProcessSignal
@@ -39,18 +39,26 @@ class ProcessNode(InspectorNode[ProcessSignal, ProcessInspection]):
             if recipe.file.process
         }
 
-    def inspect(self, view: CapturedView[ProcessSignal]) -> ProcessInspection:
-        """Decode one recording and judge it."""
-        return self._inspectors[view.order.part_type].inspect(
-            Observation(
-                view.order.inspection_id,
-                view.key,
-                view.captured.exposure_start_ns,
-                signal_from_msg(view.message),
-                view.order.transform_part_to_cell,
-                np.eye(4),
-            )
+    def inspector_of(self, view: CapturedView[ProcessSignal]) -> ProcessInspector | None:
+        """Who knows the part type's limits."""
+        return self._inspectors.get(view.order.part_type)
+
+    def observe(self, view: CapturedView[ProcessSignal]) -> Observation:
+        """Decode one recording."""
+        return Observation(
+            view.order.inspection_id,
+            view.key,
+            view.captured.exposure_start_ns,
+            signal_from_msg(view.message),
+            view.order.transform_part_to_cell,
+            np.eye(4),
         )
+
+    def inspect(
+        self, inspector: ProcessInspector, observations: Sequence[Observation]
+    ) -> Iterable[ProcessInspection]:
+        """Judge each recording."""
+        return map(inspector.inspect, observations)
 
     def show(self, view: CapturedView[ProcessSignal], result: ProcessInspection) -> None:
         """Nothing: the signal has its topic already."""

@@ -16,8 +16,9 @@ from inspection_cell.nodes.actuator_side import ActuatorSide
 from inspection_cell.nodes.conversions.poses import pose_from_msg, pose_to_msg
 from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.part_source import HeldPart, PartSource, PresentRequest
-from inspection_cell.nodes.run import ManagedNode, Worker
+from inspection_cell.nodes.run import ManagedNode
 from inspection_cell.nodes.sensor_outputs import Outgoing, SensorOutputs
+from inspection_cell.nodes.worker import Worker, one_by_one
 
 P = TypeVar('P', bound=CellParams)
 WAITING_MOVES = 4
@@ -58,7 +59,7 @@ class RobotSide(ManagedNode[P]):
         self._outputs = SensorOutputs(self, cell)
         self._actuators = ActuatorSide(self, cell)
         self._worker = Worker(
-            'robot', WAITING_MOVES, self._move, self._move_failed, self.get_logger()
+            'robot', WAITING_MOVES, one_by_one(self._move), self._move_failed, self.get_logger()
         )
         self._server = ActionServer(
             self,

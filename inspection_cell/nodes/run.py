@@ -1,17 +1,13 @@
-"""How a node of the cell runs: process shell, guarded lifecycle, and the worker edge.
+"""How a node of the cell runs: process shell, guarded lifecycle, and the edge of its workers.
 
 `guarded` is the one place of the package that catches every exception: what a library throws in
 a worker or a transition becomes a logged traceback and a status, never a dead node.
 """
 
-import queue
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from types import FrameType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -29,10 +25,8 @@ from rclpy.signals import SignalHandlerOptions
 from inspection_cell.errors import InspectionCellError
 from inspection_cell.nodes.params import CellParams, declare
 
-T = TypeVar('T')
 P = TypeVar('P', bound=CellParams)
 
-JOIN_S = 10.0
 STOP_WITHIN_S = 0.1
 
 
@@ -55,64 +49,6 @@ def guarded(logger: Logger, what: str, action: Callable[[], None]) -> str:
         return ''
     logger.error(f'{what}: {told}')
     return why
-
-
-class Worker(Generic[T]):
-    """One thread that takes jobs from a bounded queue, outside the executor."""
-
-    def __init__(
-        self,
-        name: str,
-        capacity: int,
-        work: Callable[[T], None],
-        failed: Callable[[T, str], None],
-        logger: Logger,
-    ) -> None:
-        """Start the thread.
-
-        Args:
-            name: of the thread, for the log.
-            capacity: jobs that may wait.
-            work: does one job.
-            failed: told the job and why, when `work` raised.
-            logger: of the node.
-        """
-        self._jobs: queue.Queue[T | None] = queue.Queue(maxsize=capacity)
-        self._work = work
-        self._failed = failed
-        self._logger = logger
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    @property
-    def waiting(self) -> int:
-        """Jobs in the queue."""
-        return self._jobs.qsize()
-
-    def submit(self, job: T) -> bool:
-        """Queue a job; False when the queue is full."""
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            return False
-        return True
-
-    def stop(self) -> None:
-        """Finish the job in work, drop the others and end the thread."""
-        self._stopped.set()
-        with suppress(queue.Full):  # a full queue wakes the thread as well
-            self._jobs.put_nowait(None)
-        self._thread.join(JOIN_S)
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            job = self._jobs.get()
-            if job is None:
-                return
-            why = guarded(self._logger, self._thread.name, partial(self._work, job))
-            if why:
-                guarded(self._logger, self._thread.name, partial(self._failed, job, why))
 
 
 class ManagedNode(LifecycleNode, Generic[P]):

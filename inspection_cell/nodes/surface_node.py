@@ -1,7 +1,7 @@
 """surface_node: all scanners of the cell; clouds in, findings of their views out."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import PointCloud2
@@ -18,7 +18,7 @@ from inspection_cell.reference import load_reference
 from inspection_cell.views.surface import SurfaceInspection, SurfaceInspector
 
 
-class SurfaceNode(InspectorNode[PointCloud2, SurfaceInspection]):
+class SurfaceNode(InspectorNode[PointCloud2, SurfaceInspector, SurfaceInspection]):
     """Compares the scans of the recipes' views with the reference meshes."""
 
     message_type = PointCloud2
@@ -54,19 +54,26 @@ class SurfaceNode(InspectorNode[PointCloud2, SurfaceInspection]):
         for publisher in self._shown.values():
             self.destroy_publisher(publisher)
 
-    def inspect(self, view: CapturedView[PointCloud2]) -> SurfaceInspection:
-        """Decode one cloud and compare it."""
-        scanner = self._cell.scanners[view.key.sensor]
-        return self._inspectors[view.order.part_type].inspect(
-            Observation(
-                view.order.inspection_id,
-                view.key,
-                view.captured.exposure_start_ns,
-                scan_from_msg(view.message),
-                view.order.transform_part_to_cell,
-                scanner.pose.transform(),
-            )
+    def inspector_of(self, view: CapturedView[PointCloud2]) -> SurfaceInspector | None:
+        """Who knows the part type's surface."""
+        return self._inspectors.get(view.order.part_type)
+
+    def observe(self, view: CapturedView[PointCloud2]) -> Observation:
+        """Decode one cloud."""
+        return Observation(
+            view.order.inspection_id,
+            view.key,
+            view.captured.exposure_start_ns,
+            scan_from_msg(view.message),
+            view.order.transform_part_to_cell,
+            self._cell.scanners[view.key.sensor].pose.transform(),
         )
+
+    def inspect(
+        self, inspector: SurfaceInspector, observations: Sequence[Observation]
+    ) -> Iterable[SurfaceInspection]:
+        """Compare each cloud."""
+        return map(inspector.inspect, observations)
 
     def show(self, view: CapturedView[PointCloud2], result: SurfaceInspection) -> None:
         """Publish the deviation of every point, if somebody looks."""

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
-from inspection_cell.findings import Verdict
+from inspection_cell.findings import Finding, Verdict
 
 FORMAT = 1
 Json = dict[str, Any] | list[Any] | str | float | bool | None
+# Keys that came after 0.1.0, with what they mean in its records.
+ADDED: dict[type, dict[str, Json]] = {Verdict: {'model_hash': ''}, Finding: {'not_judged': ''}}
 
 T = TypeVar('T')
 
@@ -100,6 +102,8 @@ def _decoded_array(value: Json) -> NDArray[np.bool_] | NDArray[np.float64]:
 
 def _decoded_dataclass(kind: type, value: Json, where: str) -> object:
     hints = _hints(kind)
+    if isinstance(value, dict):
+        value = {**ADDED.get(kind, {}), **value}
     if not isinstance(value, dict) or value.keys() != hints.keys():
         keys = sorted(value) if isinstance(value, dict) else type(value).__name__
         raise DataError(f'{where}: expected the keys {sorted(hints)}, got {keys}')

@@ -57,6 +57,7 @@ FULL = Verdict(
                     0.81,
                     box_px=np.array([1.5, 2, 3, 4]),
                     polygon_px=np.array([[1, 2], [3, 4], [5, 6.0]]),
+                    not_judged='80% of it in mask clamp_marks',
                 ),
             ),
             evidence=(EvidenceFile('evidence/i1/a.jpg', 'ab12', 'image', 'host'),),
@@ -71,6 +72,7 @@ FULL = Verdict(
     'recipe',
     'cell',
     '0.1.0',
+    'model',
 )
 
 
@@ -95,6 +97,14 @@ def test_a_full_verdict_comes_back_equal():
 def test_an_empty_verdict_comes_back_equal_and_unknown():
     empty = Verdict('i', 'p', 't')
     assert same(verdict_from_json(verdict_to_json(empty)), empty)
+
+
+def test_a_record_from_before_verdicts_named_their_model_still_loads():
+    content = json.loads(verdict_to_json(FULL))
+    del content['model_hash']
+    loaded = verdict_from_json(json.dumps(content))
+    assert (loaded.model_hash, loaded.views[0].model_hash) == ('', 'model')
+    assert same(dataclasses.replace(loaded, model_hash='model'), FULL)
 
 
 @given(
@@ -155,3 +165,14 @@ def test_what_is_no_verdict_is_refused_by_name(damage, named):
 def test_text_that_is_no_json_is_refused():
     with pytest.raises(DataError, match='expected JSON'):
         verdict_from_json('{')
+
+
+def test_a_record_of_the_first_version_is_read_with_what_it_meant():
+    content = json.loads(verdict_to_json(FULL))
+    content.pop('model_hash')
+    for view in content['views']:
+        for finding in view['findings']:
+            finding.pop('not_judged')
+    old = verdict_from_json(json.dumps(content))
+    assert old.model_hash == ''
+    assert old.views[0].findings[0].not_judged == ''

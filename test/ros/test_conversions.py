@@ -114,6 +114,7 @@ findings = st.builds(
     area_mm2=shares,
     length_mm=shares,
     peak_mm=metres,
+    not_judged=words,
 )
 defects = st.builds(
     Defect,
@@ -210,6 +211,7 @@ def test_a_verdict_survives_the_wire_unchanged(found, decision, share):
         'aa',
         'bb',
         '0.1.0',
+        'cc',
     )
     assert same(verdict_from_msg(wired(verdict_to_msg(sent))), sent)
 

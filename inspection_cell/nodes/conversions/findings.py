@@ -38,6 +38,7 @@ def finding_to_msg(finding: Finding) -> FindingMsg:
     """One finding."""
     msg = FindingMsg(label=finding.label, score=finding.score)
     msg.value, msg.limit, msg.unit = finding.value, finding.limit, finding.unit
+    msg.not_judged = finding.not_judged
     msg.area_mm2, msg.length_mm, msg.peak_mm = (
         finding.area_mm2,
         finding.length_mm,
@@ -72,6 +73,7 @@ def finding_from_msg(msg: FindingMsg) -> Finding:
         area_mm2=msg.area_mm2,
         length_mm=msg.length_mm,
         peak_mm=msg.peak_mm,
+        not_judged=msg.not_judged,
     )
 
 

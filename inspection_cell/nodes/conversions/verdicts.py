@@ -114,6 +114,7 @@ def verdict_to_msg(verdict: Verdict) -> VerdictMsg:
         recipe_hash=verdict.recipe_hash,
         cell_hash=verdict.cell_hash,
         software_version=verdict.software_version,
+        model_hash=verdict.model_hash,
     )
     if verdict.coverage is not None:
         msg.has_coverage, msg.coverage = True, coverage_to_msg(verdict.coverage)
@@ -135,4 +136,5 @@ def verdict_from_msg(msg: VerdictMsg) -> Verdict:
         recipe_hash=msg.recipe_hash,
         cell_hash=msg.cell_hash,
         software_version=msg.software_version,
+        model_hash=msg.model_hash,
     )

@@ -9,7 +9,7 @@ from inspection_cell_msgs.msg import CellState
 
 from inspection_cell.errors import DataError
 from inspection_cell.nodes.qos import LATCHED
-from inspection_cell.nodes.run import Worker, guarded
+from inspection_cell.nodes.run import guarded
 
 
 def start(module, files, environment, *parameters):
@@ -107,26 +107,3 @@ def test_whatever_a_library_throws_is_logged_with_its_traceback_and_becomes_a_re
     assert 'Traceback' not in log.lines[-1]
     assert guarded(log, 'work', lambda: fail(RuntimeError('boom'))) == 'RuntimeError: boom'
     assert 'Traceback' in log.lines[-1]
-
-
-def test_a_worker_survives_failing_jobs_tells_about_them_and_refuses_when_full():
-    import threading
-
-    log, done, failed, release = Log(), [], [], threading.Event()
-
-    def work(job):
-        release.wait(10)
-        done.append(job) if job else fail(ValueError('zero'))
-
-    worker = Worker('tester', 2, work, lambda job, why: failed.append((job, why)), log)
-    assert worker.submit(0)
-    while worker.waiting:
-        pass
-    assert worker.submit(1)
-    assert worker.submit(2)
-    assert not worker.submit(3)
-    release.set()
-    while len(done) < 2:
-        pass
-    worker.stop()
-    assert (done, failed) == ([1, 2], [(0, 'ValueError: zero')])

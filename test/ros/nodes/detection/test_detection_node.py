@@ -1,0 +1,153 @@
+"""detection_node: images in, findings of their views out."""
+
+import threading
+
+import numpy as np
+import pytest
+from inspection_cell_msgs.msg import ViewFindings
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image as ImageMsg
+
+from inspection_cell.nodes.conversions.poses import stamp_to_msg
+from inspection_cell.nodes.conversions.sensor_data import image_from_msg, image_to_msg
+from inspection_cell.nodes.qos import SHOWN
+from inspection_cell.observations import Image
+
+
+def test_an_image_is_inspected_recorded_and_shown(bench, pictures):
+    shown = bench.world.hear(ImageMsg, 'annotated/left', SHOWN)
+    bench.world.until(lambda: bench.node._shown['left'].get_subscription_count())
+    bench.order(pictures.recipe)
+    bench.show()
+    found = bench.result()
+    assert (found.status, found.reason) == (ViewFindings.OK, '')
+    assert found.presence.status != found.presence.PRESENT  # an untrained network sees no screw
+    assert len(found.model_hash) == 64
+    assert all((pictures.data / file.name).is_file() for file in found.evidence)
+    bench.world.until(lambda: shown)
+    assert shown[0].header.stamp == found.stamp
+    assert shown[0].header.frame_id == 'pictures/left_optical_frame'
+    assert image_from_msg(shown[0]).pixels.shape == (64, 96, 3)
+
+
+def test_two_part_types_share_a_model_and_each_has_its_own_demands(bench, pictures):
+    bench.order(pictures.recipe.parent / 'mesh.yaml')
+    bench.calibrate()
+    bench.show()
+    found = bench.result()
+    assert found.status == ViewFindings.OK
+    assert (found.camera_info.width, found.camera_info.k[0]) == (96, 100.0)
+
+
+def test_an_uncalibrated_camera_is_told_when_the_recipe_has_a_mesh(bench, pictures):
+    bench.order(pictures.recipe.parent / 'mesh.yaml')
+    bench.info.publish(CameraInfo(width=96, height=64))
+    bench.show()
+    found = bench.result()
+    assert found.status == ViewFindings.MALFORMED
+    assert 'uncalibrated' in found.reason
+
+
+def test_an_unknown_encoding_is_malformed_and_both_cameras_answer(bench, pictures):
+    bench.order(pictures.recipe, sensors=('left', 'right'))
+    bench.show('left', encoding='yuv9')
+    bench.world.until(lambda: bench.findings)
+    bench.show('right')
+    bench.result(2)
+    status = {found.sensor: found.status for found in bench.findings}
+    assert status == {'left': ViewFindings.MALFORMED, 'right': ViewFindings.OK}
+    assert [answer.ok for answer in bench.captured] == [True, True]
+
+
+class Held:
+    """Lets the node's worker begin only when told; remembers what it was given together."""
+
+    def __init__(self, node):
+        self.together, self.release = [], threading.Event()
+        self._inspect, node.inspect = node.inspect, self
+
+    def __call__(self, inspector, observations):
+        self.together.append([observation.inspection_id for observation in observations])
+        assert self.release.wait(30)
+        return self._inspect(inspector, observations)
+
+
+@pytest.fixture
+def narrow(pictures):
+    pictures.cell.write_text(pictures.cell.read_text() + 'limits: {queue: 1}\n')
+
+
+def test_a_full_queue_is_an_overloaded_view_at_once(narrow, bench, pictures):
+    held = Held(bench.node)
+    for number in (1, 2, 3):  # one in work, one in the queue, one too many
+        bench.order(pictures.recipe, f'i-{number}')
+        bench.show()
+        bench.world.until(lambda number=number: len(bench.captured) == number and held.together)
+    held.release.set()
+    bench.result(3)
+    status = {found.inspection_id: found.status for found in bench.findings}
+    assert status == {
+        'i-1': ViewFindings.OK,
+        'i-2': ViewFindings.OK,
+        'i-3': ViewFindings.OVERLOADED,
+    }
+
+
+def test_stamps_pass_through_unchanged(bench, pictures):
+    bench.order(pictures.recipe)
+    stamp_ns = bench.world.now_ns()
+    pixels = np.zeros((64, 96, 3), dtype=np.uint8)
+    bench.images['left'].publish(image_to_msg(Image(pixels), stamp_ns))
+    assert bench.result().stamp == stamp_to_msg(stamp_ns)
+
+
+def boxes(found):
+    return [(finding.label, finding.score, *finding.box_px) for finding in found.findings]
+
+
+def test_four_views_that_wait_are_looked_at_together_and_each_as_if_it_were_alone(bench, pictures):
+    held = Held(bench.node)
+    seeds = {f'{camera} {seed}': seed for seed, camera in enumerate(('left', 'right') * 2)}
+    bench.order(pictures.recipe, 'first')
+    bench.show()
+    bench.world.until(lambda: held.together)
+    for number, (name, seed) in enumerate(seeds.items(), start=2):
+        camera = name.split()[0]
+        bench.order(pictures.recipe, name, sensors=(camera,))
+        bench.show(camera, seed=seed)
+        bench.world.until(lambda number=number: len(bench.captured) == number)
+    held.release.set()
+    together = {name: bench.findings_of(name)[name.split()[0]] for name in seeds}
+    assert held.together == [['first'], list(seeds)]
+    assert len({str(boxes(found)) for found in together.values()}) == 4  # not the same picture
+    for name, seed in seeds.items():
+        camera = name.split()[0]
+        bench.order(pictures.recipe, f'{name} alone', sensors=(camera,))
+        bench.show(camera, seed=seed)
+        alone = bench.findings_of(f'{name} alone')[camera]
+        assert boxes(alone) == boxes(together[name]) != []
+
+
+def test_only_the_view_that_breaks_the_detector_is_an_error(bench, pictures):
+    held = Held(bench.node)
+    bench.order(pictures.recipe, 'first')
+    bench.show()
+    bench.world.until(lambda: held.together)
+    inspect = bench.node.inspect
+
+    def breaks(inspector, observations):
+        if 'bad' in [observation.inspection_id for observation in observations]:
+            raise RuntimeError('out of memory')
+        return inspect(inspector, observations)
+
+    bench.node.inspect = breaks
+    for number, name in enumerate(('good', 'bad', 'fine'), start=2):
+        bench.order(pictures.recipe, name)
+        bench.show()
+        bench.world.until(lambda number=number: len(bench.captured) == number)
+    held.release.set()
+    bench.result(4)
+    status = {found.inspection_id: found.status for found in bench.findings}
+    assert status.pop('bad') == ViewFindings.ERROR
+    assert status == dict.fromkeys(('first', 'good', 'fine'), ViewFindings.OK)
+    assert len(bench.findings) == 4  # nobody answered twice

@@ -1,14 +1,18 @@
-"""Labelled images: boxes with class indices, cut into tiles, in YOLO's text format."""
+"""Labelled images: boxes or outlines with classes, cut into tiles, in YOLO's text formats."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.geometry import read_only
 
+LabelKind = Literal['boxes', 'oriented', 'outlines']  # for detection, obb, segmentation
 MIN_SIDE_PX = 10.0  # thinner boxes, of scratches, may hold no cell of the network's finest grid
 KEPT_SHARE = 0.4  # of a box's area that must lie in a tile to be labelled there
+CORNER_TRIES = 8  # of a tile, for one whose border cuts nothing: a part of a mark may be any mark
 OFF_CENTRE = 0.32  # greatest distance of a labelled thing from its tile's middle, tile sides
 
 
@@ -19,10 +23,14 @@ class Labels:
     Attributes:
         boxes_px: (N, 4) x0, y0, x1, y1 in pixels.
         classes: (N,) index of the class.
+        outlines_px: (N,) outlines (K, 2) in pixels; none: only boxes are known.
+        defects: (N,) which of the part's defects it is, None for what is no defect; or empty.
     """
 
     boxes_px: NDArray[np.float64]
     classes: tuple[int, ...]
+    outlines_px: tuple[NDArray[np.float64], ...] = ()
+    defects: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the shape and freeze the array."""
@@ -34,18 +42,51 @@ class Labels:
         """Labels of the tile with its corner at (x, y), in the tile's pixels."""
         moved = self.boxes_px - (x, y, x, y)
         clipped = moved.clip(0, (width, height, width, height))
-        kept = _areas(clipped) >= KEPT_SHARE * _areas(moved)
-        classes = tuple(c for c, keep in zip(self.classes, kept, strict=True) if keep)
-        return Labels(clipped[kept], classes)
+        kept = np.flatnonzero(_areas(clipped) >= KEPT_SHARE * _areas(moved))
+        return Labels(
+            clipped[kept],
+            tuple(self.classes[i] for i in kept),
+            tuple(self.outlines_px[i] - (x, y) for i in kept) if self.outlines_px else (),
+            tuple(self.defects[i] for i in kept) if self.defects else (),
+        )
 
-    def yolo_text(self, width: int, height: int) -> str:
-        """One line `class cx cy w h` per box, as shares of the image's size."""
+    def yolo_text(self, width: int, height: int, kind: LabelKind = 'boxes') -> str:
+        """One line a thing: class, then shares of the image's size.
+
+        Boxes are `cx cy w h`; oriented boxes the four corners, outlines all their points, as
+        `x y`. Without known outlines these are those of the box.
+        """
         lines = []
-        for label, (x0, y0, x1, y1) in zip(self.classes, self.boxes_px, strict=True):
-            centre = ((x0 + x1) / 2 / width, (y0 + y1) / 2 / height)
-            size = ((x1 - x0) / width, (y1 - y0) / height)
-            lines.append(' '.join([str(label), *(f'{value:.6f}' for value in (*centre, *size))]))
+        for index, label in enumerate(self.classes):
+            if kind == 'boxes':
+                x0, y0, x1, y1 = self.boxes_px[index]
+                points = np.array([[(x0 + x1) / 2, (y0 + y1) / 2], [x1 - x0, y1 - y0]])
+            else:
+                points = self._points(index, kind).clip(0, (width, height))
+            shares = (points / (width, height)).reshape(-1)
+            lines.append(' '.join([str(label), *(f'{value:.6f}' for value in shares)]))
         return '\n'.join(lines) + ('\n' if lines else '')
+
+    def _points(self, index: int, kind: LabelKind) -> NDArray[np.float64]:
+        x0, y0, x1, y1 = self.boxes_px[index]
+        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+        if not self.outlines_px:
+            return corners
+        outline = self.outlines_px[index].clip((x0, y0), (x1, y1))
+        if kind == 'oriented':
+            return oriented_box(outline)
+        found: NDArray[np.float64] = corners if len(outline) < 3 else outline
+        return found
+
+
+def oriented_box(
+    outline_px: NDArray[np.float64], least_px: float = MIN_SIDE_PX
+) -> NDArray[np.float64]:
+    """Corners (4, 2) of the smallest rectangle around (K, 2) points, grown to `least_px`."""
+    centre, size, angle = cv2.minAreaRect(outline_px.astype(np.float32))
+    grown = (max(size[0], least_px), max(size[1], least_px))
+    corners: NDArray[np.float64] = cv2.boxPoints((centre, grown, angle)).astype(np.float64)
+    return corners
 
 
 def thickened(
@@ -63,6 +104,7 @@ def tile_corners(
     shape: tuple[int, int],
     size: int,
     generator: np.random.Generator,
+    whole_px: NDArray[np.float64] | None = None,
 ) -> list[tuple[int, int]]:
     """Corners of square tiles so that each box (N, 4) lies near the middle of one.
 
@@ -71,16 +113,27 @@ def tile_corners(
         shape: height and width of the image.
         size: side of the tiles, pixels.
         generator: moves the boxes off the tiles' centres.
+        whole_px: what the tiles' borders are not to cut (M, 4); None: `boxes_px`.
     """
+    uncut = boxes_px if whole_px is None else whole_px
     height, width = shape
     corners: list[tuple[int, int]] = []
     for box in boxes_px:
         if any(_inside(box, corner, size) for corner in corners):
             continue
-        centre = (box[:2] + box[2:]) / 2 + generator.uniform(-OFF_CENTRE, OFF_CENTRE, 2) * size
-        x, y = np.round(centre - size / 2).astype(int)
-        corners.append((int(np.clip(x, 0, width - size)), int(np.clip(y, 0, height - size))))
+        shifts = generator.uniform(-OFF_CENTRE, OFF_CENTRE, (CORNER_TRIES, 2)) * size
+        low = np.round((box[:2] + box[2:]) / 2 + shifts - size / 2)
+        low = low.clip(0, (max(width - size, 0), max(height - size, 0)))
+        x, y = min(low, key=lambda corner: _cut(uncut, corner, size)).astype(int)
+        corners.append((int(x), int(y)))
     return corners
+
+
+def _cut(boxes: NDArray[np.float64], corner: NDArray[np.float64], size: int) -> int:
+    """How many boxes (N, 4) the tile's border cuts."""
+    shown = _areas(boxes.clip(np.tile(corner, 2), np.tile(corner + size, 2)))
+    areas = _areas(boxes)
+    return int(((shown > 0) & (shown < areas)).sum())
 
 
 def _inside(box: NDArray[np.float64], corner: tuple[int, int], size: int) -> bool:

@@ -1,28 +1,26 @@
 """Labelled camera images of one simulated part, with its domain varied around the cell's own."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.cell import Cell, Simulation, load_cell
+from inspection_cell.cell import Cell, load_cell
+from inspection_cell.learning.domain import Domain
 from inspection_cell.learning.labels import Labels, thickened
-from inspection_cell.observations import Image
 from inspection_cell.recipe import Recipe, load_recipe
 from inspection_cell.sim.defects import DefectKind, TrueDefect
-from inspection_cell.sim.labels import CLASSES
+from inspection_cell.sim.labels import CLASSES, Label
+from inspection_cell.sim.lighting import panels_above
 from inspection_cell.sim.parts import reference_body
 from inspection_cell.sim.placement import Placer
 from inspection_cell.sim.plan import PlannedPart
 from inspection_cell.sim.seeds import Purpose, stream
-from inspection_cell.sim.station import Station
+from inspection_cell.sim.station import Presented, Station, presentation_centre
 from inspection_cell.sim.viewpoints import viewpoints
 
-VIEW_SHARE = 0.5  # of a part's views that are rendered: other parts teach more than other views
 MAX_DEFECTS = 6
 # How often each kind is drawn; those that only the scanner sees stay unlabelled, as distractors.
 KIND_WEIGHTS = {
@@ -44,6 +42,8 @@ class PartOrder:
         purpose: keeps training, tuning and test apart for any seed.
         index: of the part; parts take the recipes in turn.
         good_share: how probable a part without defects is.
+        view_share: of the part's views that are rendered.
+        varied: whether light, background and marks leave the cell's own look.
     """
 
     cell: Cell
@@ -52,6 +52,13 @@ class PartOrder:
     seed: int
     index: int
     good_share: float
+    view_share: float = 1.0
+    varied: bool = True
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of this part's type."""
+        return self.recipes[self.index % len(self.recipes)]
 
     def generator(self) -> np.random.Generator:
         """The random stream of this part."""
@@ -67,38 +74,75 @@ class LabelledImage:
     labels: Labels
 
 
-def render_part(order: PartOrder) -> Iterator[LabelledImage]:
-    """Render about half of the views of one part."""
+@dataclass(frozen=True, slots=True)
+class RenderedPart:
+    """One part with the images of its views."""
+
+    planned: PlannedPart
+    images: tuple[LabelledImage, ...]
+
+
+def render_part(order: PartOrder) -> RenderedPart:
+    """Render views of one part."""
     generator = order.generator()
-    recipe = order.recipes[order.index % len(order.recipes)]
-    defects = _defects(order, recipe, generator)
-    planned = PlannedPart(
-        f'{order.purpose.name.lower()}_{order.index:04d}', recipe.part_type, defects
+    domain = Domain.draw(generator, varied=order.varied)
+    name = f'{order.purpose.name.lower()}_{order.index:04d}'
+    defects = domain.defects(_defects(order, generator))
+    planned = PlannedPart(name, order.recipe.part_type, defects)
+    cell = domain.cell(order.cell)
+    station = Station(
+        cell,
+        order.recipes,
+        order.seed,
+        purpose=order.purpose,
+        lighting=domain.lighting(panels_above(presentation_centre(order.recipes))),
+        backgrounds=_backgrounds(cell, domain),
     )
-    cell = _varied(order.cell, generator)
-    station = Station(cell, order.recipes, order.seed, purpose=order.purpose)
-    for name, presentation in recipe.file.presentations.items():
-        presented = station.present(planned, name)
-        for sensor in presentation.sensors:
-            if sensor not in cell.cameras or generator.random() > VIEW_SHARE:
-                continue
-            image = station.observe(presented, sensor)
-            found = station.labels(presented, sensor)
-            if isinstance(image, Image):
-                boxes = np.array([label.box_px for label in found], dtype=np.float64)
-                shape = (image.pixels.shape[0], image.pixels.shape[1])
-                classes = tuple(CLASSES.index(label.name) for label in found)
-                labels = Labels(thickened(boxes, shape), classes)
-                stem = f'{planned.part_id}_{name}_{sensor}'
-                yield LabelledImage(stem, _blurred(image, generator), labels)
+    views = [
+        (presentation, sensor)
+        for presentation, described in order.recipe.file.presentations.items()
+        for sensor in described.sensors
+        if sensor in cell.cameras and generator.random() < order.view_share
+    ]
+    images = (
+        _image(station, station.present(planned, presentation), sensor, domain)
+        for presentation, sensor in views
+    )
+    return RenderedPart(planned, tuple(images))
 
 
-def _defects(
-    order: PartOrder, recipe: Recipe, generator: np.random.Generator
-) -> tuple[TrueDefect, ...]:
+def _image(station: Station, presented: Presented, sensor: str, domain: Domain) -> LabelledImage:
+    shown = station.picture(presented, sensor)
+    pixels = domain.developed(shown.image.pixels.astype(np.uint8, copy=False))
+    labels = as_labels(shown.labels, (pixels.shape[0], pixels.shape[1]))
+    stem = f'{presented.planned.part_id}_{presented.presentation}_{sensor}'
+    return LabelledImage(stem, pixels, labels)
+
+
+def as_labels(found: tuple[Label, ...], shape: tuple[int, int]) -> Labels:
+    """The simulator's labels of an image of (height, width) as those of a data set."""
+    boxes = np.array([label.box_px for label in found], dtype=np.float64)
+    return Labels(
+        thickened(boxes, shape),
+        tuple(CLASSES.index(label.name) for label in found),
+        tuple(label.outline_px for label in found),
+        tuple(label.defect for label in found),
+    )
+
+
+def _backgrounds(cell: Cell, domain: Domain) -> dict[str, NDArray[np.float32]]:
+    drawn = {
+        name: domain.background(camera.intrinsics.value())
+        for name, camera in cell.cameras.items()
+        if camera.intrinsics is not None
+    }
+    return {name: picture for name, picture in drawn.items() if picture is not None}
+
+
+def _defects(order: PartOrder, generator: np.random.Generator) -> tuple[TrueDefect, ...]:
     if generator.random() < order.good_share:
         return ()
-    placer = _placer(order.cell.path, recipe.path)
+    placer = _placer(order.cell.path, order.recipe.path)
     kinds = list(placer.kinds)
     weights = np.array([KIND_WEIGHTS[kind] for kind in kinds])
     defects: list[TrueDefect] = []
@@ -115,25 +159,3 @@ def _placer(cell_path: Path, recipe_path: Path) -> Placer:
     recipe = load_recipe(recipe_path)
     views = viewpoints(load_cell(cell_path), recipe)
     return Placer(recipe.part_type, reference_body(recipe), views)
-
-
-def _varied(cell: Cell, generator: np.random.Generator) -> Cell:
-    """The cell with other errors of pose, light and camera than its own."""
-    simulation = cell.file.simulation
-    varied: Simulation = simulation.model_copy(
-        update={
-            'pose_error_mm': simulation.pose_error_mm + 2.0 * generator.random(),
-            'pose_error_deg': simulation.pose_error_deg + 2.0 * generator.random(),
-            'light_variation': min(simulation.light_variation * 2.0, 0.3),
-            'image_noise': simulation.image_noise * generator.uniform(0.6, 1.6),
-        }
-    )
-    return replace(cell, file=cell.file.model_copy(update={'simulation': varied}))
-
-
-def _blurred(image: Image, generator: np.random.Generator) -> NDArray[np.uint8]:
-    pixels: NDArray[np.uint8] = image.pixels.astype(np.uint8, copy=False)
-    if generator.random() < 0.3:
-        sigma = generator.uniform(0.3, 0.8)
-        pixels = cv2.GaussianBlur(pixels, (0, 0), sigma).astype(np.uint8, copy=False)
-    return pixels

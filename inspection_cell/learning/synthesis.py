@@ -1,10 +1,12 @@
 """Labelled images for training, rendered from the simulator's truth with a varied domain."""
 
+import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,20 +15,26 @@ import yaml
 from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError
 from inspection_cell.learning.contact_sheet import write_contact_sheet
-from inspection_cell.learning.labels import Labels, tile_corners
+from inspection_cell.learning.labels import LabelKind, Labels, tile_corners
 from inspection_cell.learning.rendering import (
-    VIEW_SHARE,
     LabelledImage,
     PartOrder,
     render_part,
 )
 from inspection_cell.recipe import Recipe
 from inspection_cell.sim.labels import CLASSES
+from inspection_cell.sim.plan import PlannedPart
 from inspection_cell.sim.seeds import Purpose, stream
 
-GOOD_SHARE = 0.3  # of the parts
+TILE_PX = 320
+PLAIN_SHARE = 0.2  # of the tiles without a defect that are kept: the others teach little
+GOOD_SHARES = {'train': 0.2, 'val': 0.3, 'test': 0.3}  # of the parts
 MAX_TILES = 4  # per image with defects
-PLAIN_TILES = 6  # per image without: whole images show far less defects than tiles do
+PLAIN_TILES = 4  # per image without: whole images show far less defects than tiles do
+TRAIN_VIEW_SHARE = 0.5
+TASKS: dict[LabelKind, str] = {'boxes': 'detect', 'oriented': 'obb', 'outlines': 'segment'}
+SPLITS = {'train': ('train', 'val'), 'tune': ('val',), 'test': ('test',)}
+PURPOSES = {'train': Purpose.TRAIN, 'val': Purpose.TUNE, 'test': Purpose.TEST}
 ON_PART = 40  # grey level that only the part reaches
 
 
@@ -39,15 +47,34 @@ class SynthesisPlan:
         tile_px: side of the tiles that are cut out at the camera's resolution; None: whole images.
         val_share: share of the parts that is for validation, from a seed of another purpose.
         workers: processes.
+        purpose: parts for tuning and for a test have streams of seeds of their own and show all
+            their views; parts for training a share of them, with some for validation.
+        label_kind: boxes, oriented boxes or outlines.
+        varied: whether light, background and marks leave the cell's own look.
+        good_share: of the parts; None: as suits the purpose.
     """
 
     cell: Cell
     recipes: tuple[Recipe, ...]
     images: int
     seed: int
-    tile_px: int | None = 224
+    tile_px: int | None = TILE_PX
     val_share: float = 0.1
     workers: int = 1
+    purpose: Literal['train', 'tune', 'test'] = 'train'
+    label_kind: LabelKind = 'boxes'
+    varied: bool = True
+    good_share: float | None = None
+
+    @property
+    def view_share(self) -> float:
+        """Of a part's views: in training other parts teach more than other views."""
+        return TRAIN_VIEW_SHARE if self.purpose == 'train' else 1.0
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """What is written."""
+        return SPLITS[self.purpose]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +84,7 @@ class Synthesized:
     Attributes:
         data: the `data.yaml`.
         train: files for training; for whole images one per image.
-        val: files for validation.
+        val: files for validation; those of a test.
         boxes: how many boxes of each class.
     """
 
@@ -77,7 +104,7 @@ class _Job:
 
     @property
     def purpose(self) -> Purpose:
-        return Purpose.TRAIN if self.split == 'train' else Purpose.TUNE
+        return PURPOSES[self.split]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +112,18 @@ class _Written:
     split: str
     image: Path
     labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class _WrittenPart:
+    part: PlannedPart
+    files: tuple[_Written, ...]
+
+
+def tile_side(asked: int | None, purpose: str) -> int | None:
+    """Side of the tiles, pixels; None for whole images, which 0 asks for and tests prefer."""
+    chosen = (TILE_PX if purpose == 'train' else 0) if asked is None else asked
+    return chosen or None
 
 
 def synthesize(
@@ -105,17 +144,28 @@ def synthesize(
     if out_dir.exists() and any(out_dir.iterdir()):
         raise DataError(f'{out_dir}: expected a new or empty folder, it holds files')
     jobs = _jobs(plan, out_dir)
-    for split in ('train', 'val'):
-        for kind in ('images', 'labels'):
+    for kind in ('images', 'labels'):
+        for split in {'train', *plan.splits}:  # the layout needs a folder for training
             (out_dir / kind / split).mkdir(parents=True, exist_ok=True)
-    written: list[_Written] = []
+    parts: list[_WrittenPart] = []
     for done, part in enumerate(_each(jobs, plan.workers), start=1):
-        written += part
+        parts.append(part)
         progress(done, len(jobs))
+    return _finish(plan, parts, out_dir)
+
+
+def _finish(plan: SynthesisPlan, parts: Sequence[_WrittenPart], out_dir: Path) -> Synthesized:
+    """Write what describes the whole set."""
     names = dict(enumerate(CLASSES))
-    content = {'train': 'images/train', 'val': 'images/val', 'names': names}
+    content: dict[str, object] = {'train': 'images/train'}
+    content |= {'val': f'images/{plan.splits[-1]}'}
+    content |= {split: f'images/{split}' for split in plan.splits}
+    content |= {'task': TASKS[plan.label_kind], 'names': names}
     data = out_dir / 'data.yaml'
     data.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+    described = [_part_to_json(part, out_dir) for part in parts]
+    (out_dir / 'parts.json').write_text(json.dumps(described, indent=1), encoding='utf-8')
+    written = [file for part in parts for file in part.files]
     sheet = out_dir / 'contact_sheet.png'
     write_contact_sheet([(one.image, one.labels) for one in written], CLASSES, sheet)
     found = [index for one in written for index in one.labels.classes]
@@ -124,23 +174,48 @@ def synthesize(
     return Synthesized(data, sheet, train, len(written) - train, boxes)
 
 
+def _part_to_json(part: _WrittenPart, out_dir: Path) -> dict[str, object]:
+    """The truth about one part: its defects, and which box of which file shows which."""
+    return {
+        'part_id': part.part.part_id,
+        'part_type': part.part.part_type,
+        'defects': [
+            {'kind': str(defect.kind), 'size_mm': round(defect.size_mm, 3)}
+            for defect in part.part.defects
+        ],
+        'images': [
+            {
+                'file': str(file.image.relative_to(out_dir)),
+                'boxes_px': np.round(file.labels.boxes_px, 2).tolist(),
+                'labels': [CLASSES[index] for index in file.labels.classes],
+                'defects': list(file.labels.defects),
+            }
+            for file in part.files
+        ],
+    }
+
+
 def _jobs(plan: SynthesisPlan, out_dir: Path) -> list[_Job]:
     cameras = plan.cell.cameras
     views = [
         sum(sensor in cameras for p in recipe.file.presentations.values() for sensor in p.sensors)
         for recipe in plan.recipes
     ]
-    per_part = max(float(np.mean(views)) * VIEW_SHARE, 1.0)
+    per_part = max(float(np.mean(views)) * plan.view_share, 1.0)
     parts = max(round(plan.images / per_part), len(plan.recipes))
     val = max(round(plan.val_share * parts), len(plan.recipes))
+    if plan.purpose == 'train':
+        counts = {'train': max(parts - val, 1), 'val': val}
+    else:
+        counts = dict.fromkeys(plan.splits, parts)
     return [
         _Job(plan, out_dir, split, index)
-        for split, count in (('train', max(parts - val, 1)), ('val', val))
-        for index in range(count)
+        for split in plan.splits
+        for index in range(counts[split])
     ]
 
 
-def _each(jobs: Sequence[_Job], workers: int) -> Iterable[list[_Written]]:
+def _each(jobs: Sequence[_Job], workers: int) -> Iterable[_WrittenPart]:
     if workers <= 1:
         yield from map(_render_part, jobs)
         return
@@ -149,12 +224,25 @@ def _each(jobs: Sequence[_Job], workers: int) -> Iterable[list[_Written]]:
         yield from pool.map(_render_part, jobs)
 
 
-def _render_part(job: _Job) -> list[_Written]:
+def _render_part(job: _Job) -> _WrittenPart:
     """Render one part; write tiles and labels."""
     cv2.setNumThreads(1)
     plan = job.plan
-    order = PartOrder(plan.cell, plan.recipes, job.purpose, plan.seed, job.index, GOOD_SHARE)
-    return [one for image in render_part(order) for one in _write(job, image)]
+    usual = GOOD_SHARES[job.split]
+    order = PartOrder(
+        plan.cell,
+        plan.recipes,
+        job.purpose,
+        plan.seed,
+        job.index,
+        usual if plan.good_share is None else plan.good_share,
+        plan.view_share,
+        plan.varied,
+    )
+    part = render_part(order)
+    return _WrittenPart(
+        part.planned, tuple(one for image in part.images for one in _write(job, image))
+    )
 
 
 def _write(job: _Job, image: LabelledImage) -> list[_Written]:
@@ -167,12 +255,21 @@ def _write(job: _Job, image: LabelledImage) -> list[_Written]:
         tile = image.pixels[y : y + (size or height), x : x + (size or width)]
         tall, wide = tile.shape[:2]
         cut = image.labels.cropped(x, y, wide, tall)
+        if size is not None and not _worth(job, f'{image.stem}_{number}', cut):
+            continue
         file = job.out_dir / 'images' / job.split / f'{image.stem}_{number}.png'
         cv2.imwrite(str(file), tile)
         text = job.out_dir / 'labels' / job.split / f'{image.stem}_{number}.txt'
-        text.write_text(cut.yolo_text(wide, tall), encoding='utf-8')
+        text.write_text(cut.yolo_text(wide, tall, job.plan.label_kind), encoding='utf-8')
         written.append(_Written(job.split, file, cut))
     return written
+
+
+def _worth(job: _Job, stem: str, labels: Labels) -> bool:
+    """Whether a tile is written: with defects always, without by a draw of its own."""
+    if any(CLASSES[index] != 'screw' for index in labels.classes):
+        return True
+    return bool(stream(job.purpose, job.plan.seed, 'plain', stem).random() < PLAIN_SHARE)
 
 
 def _corners(
@@ -191,4 +288,5 @@ def _corners(
     wanted += plain + [labels.boxes_px[index] for index in screws[:1]]
     boxes = np.array(wanted, dtype=np.float64).reshape(-1, 4)
     most = MAX_TILES if defects else PLAIN_TILES
-    return tile_corners(boxes, (pixels.shape[0], pixels.shape[1]), size, generator)[:most]
+    shape = (pixels.shape[0], pixels.shape[1])
+    return tile_corners(boxes, shape, size, generator, labels.boxes_px)[:most]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.geometry import Points, Transform, rotate_vectors, transform_points
 from inspection_cell.sim.appearance import MATERIALS, tool_marks
-from inspection_cell.sim.body import Body, Hits
+from inspection_cell.sim.body import Hits
 
 Floats = NDArray[np.float32]
 
@@ -35,11 +35,15 @@ class Lighting:
     Attributes:
         ambient: light that comes from everywhere.
         factor: strength relative to nominal, drawn per part.
+        colour: B, G, R relative to white.
+        tool_marks: how much the tool marks show, relative to nominal.
     """
 
     panels: tuple[Panel, ...]
     ambient: float
     factor: float = 1.0
+    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    tool_marks: float = 1.0
 
 
 def panels_above(centre_m: Points | NDArray[np.float64]) -> Lighting:
@@ -64,12 +68,12 @@ class Shade:
 
 
 def reflected(
-    body: Body, hits: Hits, views: Floats, lighting: Lighting, to_part: Transform, shade: Shade
+    hits: Hits, views: Floats, lighting: Lighting, to_part: Transform, shade: Shade
 ) -> Floats:
     """Light (N, 3) in B, G, R that hits send along -`views`, about [0, 1] for a full camera range.
 
     Diffuse and mirrored parts of a few wide panels and a bright ceiling (after Blinn, 1977, with
-    wide lobes), and tool marks that vary it a little. Marks are painted over it. `views` (N, 3)
+    wide lobes), and tool marks that vary it a little. `views` (N, 3)
     are the unit directions of the rays in the part frame, `to_part` is `transform_cell_to_part`.
     """
     materials = hits.materials
@@ -94,8 +98,7 @@ def reflected(
         narrow *= narrow
         glossy += lit * ((1 - sharp) * 0.8 * wide + sharp * 1.8 * narrow)
     strength = _DIFFUSE[materials] * diffuse + _GLOSSY[materials] * glossy
-    strength *= (1 + marks) * np.float32(lighting.factor)
-    light: Floats = strength[:, None] * _COLOURS[materials]
-    for mark in body.marks:
-        mark.paint(light, hits.points, normals, pixel_m=0.00013)
+    strength *= (1 + np.float32(lighting.tool_marks) * marks) * np.float32(lighting.factor)
+    colours = _COLOURS * np.array(lighting.colour, dtype=np.float32)
+    light: Floats = strength[:, None] * colours[materials]
     return light

@@ -17,6 +17,7 @@ from inspection_cell.observations import Image
 from inspection_cell.sim.body import Body, Hits, tangents
 from inspection_cell.sim.lighting import Floats, Lighting, Shade, reflected
 
+MARK_EDGE_M = 0.00013  # about a pixel of the demo cell's cameras
 COARSE = 4  # pixels per shadow sample
 SKY_RAYS = 8
 SKY_REACH_M = 0.05
@@ -28,12 +29,17 @@ SUBPIXELS = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture to be taken."""
+    """One picture to be taken.
+
+    Attributes:
+        background: (H, W, 3) light from behind the part; None: evenly dark.
+    """
 
     intrinsics: Intrinsics
     transform_camera_to_cell: Transform
     transform_part_to_cell: Transform
     lighting: Lighting
+    background: Floats | None = None
 
     @property
     def transform_camera_to_part(self) -> Transform:
@@ -41,14 +47,22 @@ class Shot:
         pose: Transform = invert(self.transform_part_to_cell) @ self.transform_camera_to_cell
         return pose
 
+    @property
+    def mark_edge_m(self) -> float:
+        """Width of the soft edge of marks: about a pixel, finer for finer cameras."""
+        distance_m = float(np.linalg.norm(self.transform_camera_to_part[:3, 3]))
+        return min(MARK_EDGE_M, distance_m / self.intrinsics.fx)
+
 
 def render(body: Body | None, shot: Shot) -> Floats:
     """Light (H, W, 3) in B, G, R on the sensor, about [0, 1], without noise; None: no part."""
     size = (shot.intrinsics.height, shot.intrinsics.width)
     picture = np.full((*size, 3), BACKGROUND, dtype=np.float32)
+    if shot.background is not None:
+        picture[:] = shot.background
     window = None if body is None else _window(body, shot)
     if body is not None and window is not None:
-        picture[window] = _render_window(body, shot, window)
+        picture[window] = _render_window(body, shot, window, picture[window])
         picture[window] = cv2.GaussianBlur(picture[window], (0, 0), BLUR_PX)
     return picture
 
@@ -56,10 +70,7 @@ def render(body: Body | None, shot: Shot) -> Floats:
 def expose(light: Floats, noise: float, generator: np.random.Generator) -> Image:
     """The camera's answer to `light`: vignetting, shoulder, noise in grey levels, 8 bits."""
     height, width = light.shape[:2]
-    values = light * _vignetting(height, width)[..., None]
-    np.multiply(values, 235.0, out=values)
-    bright = values > 200.0  # soft shoulder instead of hard clipping
-    values[bright] = 200.0 + 55.0 * (1 - np.exp((200.0 - values[bright]) / 55.0))
+    values = grey_levels(light * _vignetting(height, width)[..., None])
     if noise > 0:
         grain = generator.standard_normal((height, width), dtype=np.float32) * np.float32(noise)
         for channel in range(3):
@@ -68,7 +79,17 @@ def expose(light: Floats, noise: float, generator: np.random.Generator) -> Image
     return Image(cv2.convertScaleAbs(np.maximum(values, 0)))
 
 
-def _render_window(body: Body, shot: Shot, window: tuple[slice, slice]) -> Floats:
+def grey_levels(light: Floats) -> Floats:
+    """What the camera makes of light, before noise and rounding: up to 255."""
+    values: Floats = light * np.float32(235.0)
+    bright = values > 200.0  # soft shoulder instead of hard clipping
+    values[bright] = 200.0 + 55.0 * (1 - np.exp((200.0 - values[bright]) / 55.0))
+    return values
+
+
+def _render_window(
+    body: Body, shot: Shot, window: tuple[slice, slice], background: Floats
+) -> Floats:
     rows, columns = window
     shape = (rows.stop - rows.start, columns.stop - columns.start)
     to_part = shot.transform_camera_to_part
@@ -76,11 +97,12 @@ def _render_window(body: Body, shot: Shot, window: tuple[slice, slice]) -> Float
     rays = rays_in_part(to_part, directions)
     hits = body.cast(rays)
     shade_map = _shade_map(body, shot, hits, shape)
-    light = np.full((shape[0] * shape[1], 3), BACKGROUND, dtype=np.float32)
+    light = background.reshape(-1, 3).copy()
     light[hits.rows] = _shaded(body, shot, hits, rays, shade_map, hits.rows)
     edges = _edge_pixels(hits, shape)
     if len(edges):
-        light[edges] = _supersampled(body, shot, edges, window, shade_map)
+        behind = background.reshape(-1, 3)[edges]
+        light[edges] = _supersampled(body, shot, edges, window, shade_map, behind)
     return light.reshape(*shape, 3)
 
 
@@ -89,7 +111,10 @@ def _shaded(
 ) -> Floats:
     shade = Shade(shade_map[pixels, 0], shade_map[pixels, 1])
     to_part = invert(shot.transform_part_to_cell)
-    return reflected(body, hits, rays[hits.rows, 3:], shot.lighting, to_part, shade)
+    light = reflected(hits, rays[hits.rows, 3:], shot.lighting, to_part, shade)
+    for mark in body.marks:
+        mark.paint(light, hits.points, hits.normals, shot.mark_edge_m)
+    return light
 
 
 def _supersampled(
@@ -98,6 +123,7 @@ def _supersampled(
     edges: NDArray[np.intp],
     window: tuple[slice, slice],
     shade_map: Floats,
+    behind: Floats,
 ) -> Floats:
     width = window[1].stop - window[1].start
     pixels = np.column_stack([edges % width + window[1].start, edges // width + window[0].start])
@@ -106,7 +132,7 @@ def _supersampled(
         shot.transform_camera_to_part, shot.intrinsics.rays(samples).astype(np.float32)
     )
     hits = body.cast(rays)
-    light = np.full((len(samples), 3), BACKGROUND, dtype=np.float32)
+    light = np.repeat(behind, len(SUBPIXELS), axis=0)
     pixel_of_hit = np.repeat(edges, len(SUBPIXELS))[hits.rows]
     light[hits.rows] = _shaded(body, shot, hits, rays, shade_map, pixel_of_hit)
     mean: Floats = light.reshape(-1, len(SUBPIXELS), 3).mean(axis=1)

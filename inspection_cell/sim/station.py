@@ -1,8 +1,9 @@
 """The simulated station: a robot that presents parts and sensors that look at them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,13 @@ from inspection_cell.observations import Image, Scan
 from inspection_cell.recipe import Recipe
 from inspection_cell.sim.body import Body
 from inspection_cell.sim.labels import Label, labels
-from inspection_cell.sim.lighting import Lighting, panels_above
+from inspection_cell.sim.lighting import Floats, Lighting, panels_above
 from inspection_cell.sim.parts import defective_body, reference_body
 from inspection_cell.sim.plan import Fault, PlannedPart
 from inspection_cell.sim.renderer import Shot, expose, render
 from inspection_cell.sim.scanner import scan
 from inspection_cell.sim.seeds import Purpose, stream
-from inspection_cell.sim.viewpoints import viewpoint
+from inspection_cell.sim.viewpoints import Viewpoint, viewpoint
 
 KEPT_BODIES = 16
 
@@ -41,6 +42,14 @@ class Presented:
     transform_part_to_cell_true: Transform
 
 
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """A camera's image of a presented part with the truth about what it shows."""
+
+    image: Image
+    labels: tuple[Label, ...]
+
+
 class Station:
     """Answers what each sensor sees; the same for a part and view whatever was asked before."""
 
@@ -51,13 +60,19 @@ class Station:
         seed: int,
         *,
         purpose: Purpose = Purpose.DEMO,
+        lighting: Lighting | None = None,
+        backgrounds: Mapping[str, Floats] = MappingProxyType({}),
     ) -> None:
-        """Take the cell's sensors and the recipes' parts; the seed drives noise and poses."""
+        """Take the cell's sensors and the recipes' parts; the seed drives noise and poses.
+
+        `lighting` replaces the cell's own; `backgrounds` are (H, W, 3) by camera.
+        """
         self._cell = cell
         self._recipes = {recipe.part_type: recipe for recipe in recipes}
         self._seed = seed
         self._purpose = purpose
-        self._lighting = panels_above(_centre(recipes))
+        self._lighting = lighting or panels_above(presentation_centre(recipes))
+        self._backgrounds = backgrounds
         self._body = lru_cache(maxsize=KEPT_BODIES)(self._build)
 
     def present(self, planned: PlannedPart, presentation: str) -> Presented:
@@ -86,19 +101,25 @@ class Station:
         if view.is_scanner:
             pose = view.transform_sensor_to_part
             return scan(body, pose, view.intrinsics, simulation, generator)
-        true = presented.transform_part_to_cell_true
-        camera = true @ view.transform_sensor_to_part
-        shot = Shot(view.intrinsics, camera, true, self._light(presented))
-        return expose(render(body, shot), simulation.image_noise, generator)
+        light = render(body, self._shot(presented, view))
+        return expose(light, simulation.image_noise, generator)
+
+    def picture(self, presented: Presented, sensor: str) -> Pictured:
+        """What one camera delivers, as `observe` does, with what can be made out in it."""
+        planned = presented.planned
+        generator = self._stream(planned, presented.presentation, sensor)
+        view = viewpoint(self._cell, sensor, presented.transform_part_to_cell_true)
+        noise = self._cell.file.simulation.image_noise
+        body, shot = self.body(planned), self._shot(presented, view)
+        light = render(body, shot)
+        found: tuple[Label, ...] = ()
+        if body is not None:
+            found = labels(body, planned.defects, view, shot, light, noise)
+        return Pictured(expose(light, noise, generator), found)
 
     def labels(self, presented: Presented, sensor: str) -> tuple[Label, ...]:
         """True boxes of what one camera shows of a presented part."""
-        planned = presented.planned
-        body = self.body(planned)
-        if body is None:
-            return ()
-        view = viewpoint(self._cell, sensor, presented.transform_part_to_cell_true)
-        return labels(body, planned.defects, view)
+        return self.picture(presented, sensor).labels
 
     def body(self, planned: PlannedPart) -> Body | None:
         """What the gripper holds: None for an empty gripper."""
@@ -129,11 +150,21 @@ class Station:
         middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
         return rigid(rotation, middle - rotation @ middle)
 
+    def _shot(self, presented: Presented, view: Viewpoint) -> Shot:
+        true = presented.transform_part_to_cell_true
+        return Shot(
+            view.intrinsics,
+            true @ view.transform_sensor_to_part,
+            true,
+            self._light(presented),
+            self._backgrounds.get(view.sensor),
+        )
+
     def _light(self, presented: Presented) -> Lighting:
         generator = self._stream(presented.planned, presented.presentation, 'light')
         variation = self._cell.file.simulation.light_variation
         factor = float(np.clip(generator.normal(1.0, variation), 0.6, 1.3))
-        return replace(self._lighting, factor=factor)
+        return replace(self._lighting, factor=factor * self._lighting.factor)
 
     def _recipe(self, part_type: str) -> Recipe:
         if part_type not in self._recipes:
@@ -145,7 +176,7 @@ class Station:
         return stream(self._purpose, self._seed, planned.part_id, *keys)
 
 
-def _centre(recipes: Sequence[Recipe]) -> NDArray[np.float64]:
+def presentation_centre(recipes: Sequence[Recipe]) -> NDArray[np.float64]:
     """Where parts are presented: the mean of the middles of all presented parts, cell frame."""
     middles = []
     for recipe in recipes:

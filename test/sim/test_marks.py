@@ -31,6 +31,21 @@ def test_a_scratch_is_as_long_and_as_narrow_as_it_says() -> None:
     assert 0.001 * np.count_nonzero(light < 0.75) == pytest.approx(0.2, abs=0.01)
 
 
+def test_a_broken_scratch_shows_the_surface_in_its_gap() -> None:
+    scratch = Mark(
+        ORIGIN, UP, ALONG, 0.010, 0.0004, 0.5, round=False, bend=0.0, gaps=((-0.1, 0.2),)
+    )
+    light = painted(scratch, [(-2, 0, 0), (0, 0, 0), (1, 0, 0), (3, 0, 0)])
+    assert light == pytest.approx([0.5, 1.0, 1.0, 0.5])
+
+
+def test_the_footprint_of_a_bent_scratch_lies_on_it() -> None:
+    scratch = Mark(ORIGIN, UP, ALONG, 0.010, 0.0004, 0.5, round=False, bend=0.08)
+    middle = scratch.footprint().reshape(2, -1, 3).mean(axis=0) * 1000.0
+    assert painted(scratch, [tuple(point) for point in middle]) == pytest.approx(0.5)
+    assert np.abs(middle[:, 1]).max() == pytest.approx(0.8, abs=0.02)
+
+
 def test_a_mark_does_not_shine_through_to_the_other_side() -> None:
     stain = Mark(ORIGIN, UP, ALONG, 0.006, 0.006, 0.5, round=True)
     light = np.ones((1, 3), dtype=np.float32)

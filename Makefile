@@ -3,10 +3,13 @@ PYTHON ?= python3
 DEMO ?= --parts 20
 RUN = sh setup/run.sh
 
-.PHONY: setup demo test lint clean
+.PHONY: setup edge demo test lint clean
 
 setup:
 	@$(PYTHON) setup/install.py
+
+edge:
+	@$(PYTHON) setup/install.py --edge
 
 demo: setup
 	@.venv/bin/inspection_cell demo $(DEMO)
@@ -21,4 +24,4 @@ lint: setup
 	$(RUN) mypy
 
 clean:
-	rm -rf .venv build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-edge build install log .mypy_cache .pytest_cache .ruff_cache .hypothesis

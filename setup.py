@@ -7,7 +7,12 @@ from setuptools import find_packages, setup
 NAME = 'inspection_cell'
 SHARE = f'share/{NAME}'
 NODES = ('cell', 'client', 'detection', 'process', 'reject', 'replay', 'sim', 'surface')
-TRAIN = ['ultralytics>=8.4', 'onnx>=1.17', 'openvino>=2025']
+TRAIN = ['nncf>=3', 'onnx>=1.17', 'pycocotools>=2.0.8', 'scikit-learn>=1.5', 'ultralytics>=8.4']
+# The same library; on this platform its plain wheel brings CUDA, which we do not use.
+OPEN3D = [
+    'open3d>=0.19; sys_platform != "linux" or platform_machine != "x86_64"',
+    'open3d-cpu>=0.19; sys_platform == "linux" and platform_machine == "x86_64"',
+]
 
 
 def installed_files() -> list[tuple[str, list[str]]]:
@@ -39,17 +44,19 @@ setup(
     install_requires=[
         'matplotlib>=3.6',
         'numpy>=1.26',
-        'open3d>=0.19',
+        'onnxruntime>=1.20',
         'opencv-python>=4.8',
         'openvino>=2025',
+        'pillow>=10',
         'pydantic>=2.7',
         'pyyaml>=6',
         'rich>=13',
         'scipy>=1.11',
         'sqlalchemy>=2',
         'typer>=0.12',
+        *OPEN3D,
     ],
-    # edge: a station that only runs exported models; train: also trains and exports them.
+    # edge: a station that only runs exported models: nothing more; train: also makes them.
     extras_require={'edge': [], 'train': TRAIN},
     entry_points={
         'console_scripts': [

@@ -6,26 +6,42 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from inspection_cell.cli.app import TRAIN_PACKAGES
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'inspection_cell'
 MESSAGES = ROOT / 'inspection_cell_msgs'
+NODE_FILES = sorted((PACKAGE / 'nodes').glob('*_node.py'))
 MANIFESTS = [ROOT / 'package.xml', MESSAGES / 'package.xml']
 ROS = {
     'action_msgs', 'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs',
     'geometry_msgs', 'inspection_cell_msgs', 'launch', 'launch_ros', 'lifecycle_msgs', 'rclpy',
     'sensor_msgs', 'std_msgs', 'std_srvs', 'tf2_ros', 'visualization_msgs',
 }  # fmt: skip
-DISTRIBUTIONS = {'cv2': 'opencv-python', 'yaml': 'pyyaml'}
+DISTRIBUTIONS = {
+    'PIL': 'pillow', 'cv2': 'opencv-python', 'sklearn': 'scikit-learn', 'yaml': 'pyyaml',
+}  # fmt: skip
 ADAPTER = 'inspection_cell.ultralytics_adapter'
 IMPORT_ALL = """
 import importlib, sys
 for name in sys.argv[1:]:
     importlib.import_module(name)
 print(*sorted({name.split('.')[0] for name in sys.modules}))
+"""
+
+
+IMPORT_ALL_WITHOUT = f"""
+import sys
+position = sys.argv.index('but')
+for name in sys.argv[position + 1:]:
+    sys.modules[name] = None
+del sys.argv[position:]
+{IMPORT_ALL}
 """
 
 
@@ -45,8 +61,8 @@ def names_the_adapter(path: Path) -> bool:
     return inside or any(module.startswith(f'{ADAPTER}.') for module in modules)
 
 
-def packages_loaded_by(modules: list[str]) -> set[str]:
-    command = [sys.executable, '-c', IMPORT_ALL, *modules]
+def packages_loaded_by(modules: list[str], *, without: Sequence[str] = ()) -> set[str]:
+    command = [sys.executable, '-c', IMPORT_ALL_WITHOUT, *modules, 'but', *without]
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr
     return set(completed.stdout.split())
@@ -62,6 +78,15 @@ def test_only_what_names_the_ultralytics_adapter_loads_ultralytics_and_torch():
     loaded = packages_loaded_by(core_modules(with_adapter=False))
     assert {'inspection_cell', 'numpy'} <= loaded
     assert loaded & (ROS | {'ultralytics', 'torch', 'torchvision'}) == set()
+
+
+def test_what_runs_a_cell_names_the_ultralytics_adapter_only_inside_functions():
+    """So that an installation without PyTorch imports every node, view and command."""
+    folders = {
+        path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob('*.py')
+        if names_the_adapter(path)
+    }  # fmt: skip
+    assert folders <= {'bench', 'learning', 'ultralytics_adapter'}
 
 
 def test_only_one_file_imports_ultralytics():
@@ -83,15 +108,42 @@ def imported_packages(path: Path) -> set[str]:
     return {name.split('.')[0] for name in names}
 
 
-def test_every_third_party_import_is_required_in_setup_py_and_in_the_set_up():
+def test_every_third_party_import_is_in_the_requirement_files():
     files = [path for path in PACKAGE.rglob('*.py') if 'nodes' not in path.parts]
     imported = set().union(*(imported_packages(file) for file in files))
     third_party = imported - set(sys.stdlib_module_names) - {'inspection_cell', 'torch'}
     needed = {DISTRIBUTIONS.get(name, name) for name in third_party}
-    setup_py = (ROOT / 'setup.py').read_text()
-    required = set(re.findall(r"'([\w-]+)[>=]=[\d.]+'", setup_py))
-    assert needed - required == set()
-    assert needed - set((ROOT / 'setup' / 'requirements.txt').read_text().split()) == set()
+    assert 'ultralytics' in needed
+    assert needed <= required_by('requirements.txt') | required_by('requirements-train.txt')
+
+
+def required_by(file: str) -> set[str]:
+    lines = (ROOT / 'setup' / file).read_text().splitlines()
+    return {re.split('[ ;]', line)[0] for line in lines if line and not line.startswith('#')}
+
+
+def test_the_command_knows_all_packages_that_only_the_full_install_has():
+    names = {DISTRIBUTIONS.get(name, name) for name in TRAIN_PACKAGES} - {'torch'}
+    assert names == required_by('requirements-train.txt')
+
+
+def test_the_command_and_the_nodes_start_without_the_packages_of_the_full_install():
+    pytest.importorskip('rclpy')
+    nodes = [f'inspection_cell.nodes.{path.stem}' for path in NODE_FILES]
+    loaded = packages_loaded_by(['inspection_cell.cli.app', *nodes], without=TRAIN_PACKAGES)
+    assert {'inspection_cell', 'rclpy'} <= loaded
+
+
+def test_a_command_that_needs_the_full_install_says_so_without_a_traceback(tmp_path):
+    script = (
+        "import sys; sys.modules['torch'] = None; "
+        'from inspection_cell.cli import main; '
+        f"sys.argv = ['', 'train', '--data', '{tmp_path}', '--out', '{tmp_path}/model']; main()"
+    )
+    command = [sys.executable, '-c', script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: this needs torch, which only the full install has')
 
 
 def test_every_folder_with_modules_is_a_package():
@@ -140,7 +192,7 @@ def test_every_node_file_has_an_executable():
     nodes = {f'{node}_node' for node in re.findall(r"'(\w+)'", names.group(1))}
     files = {
         path.stem
-        for path in (PACKAGE / 'nodes').glob('*_node.py')
+        for path in NODE_FILES
         if any(
             isinstance(item, ast.FunctionDef) and item.name == 'main'
             for item in ast.parse(path.read_text()).body

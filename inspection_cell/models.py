@@ -1,103 +1,52 @@
-"""A detector's folder: `model.yaml` (what it knows, how it was made) beside its weights."""
+"""A detector's folder: `model.yaml` beside weights and exports; loading it, and what it fits."""
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
-
-import yaml
-from pydantic import Field, model_validator
 
 from inspection_cell.errors import ConfigError, ModelError
-from inspection_cell.recipe import Recipe
-from inspection_cell.schema import Name, Share, StrictModel, load_yaml
+from inspection_cell.model_file import (
+    MODEL_FILE,
+    Backend,
+    Calibration,
+    Calibrations,
+    ClassMetrics,
+    Export,
+    Metrics,
+    ModelFile,
+    Parity,
+    Precision,
+    Task,
+    Training,
+    write_model_file,
+)
+from inspection_cell.recipe import Detection, Recipe
+from inspection_cell.schema import load_yaml
 
-MODEL_FILE = 'model.yaml'
-Sha256 = Annotated[str, Field(pattern=r'^[0-9a-f]{64}$')]
-
-
-class Training(StrictModel):
-    """How the weights came about, so that they can be made again."""
-
-    base: str
-    """Architecture or weights that the training started from."""
-    data: str
-    """What the model was trained on."""
-    data_sha256: Sha256
-    """Hash of all images and labels of the training set."""
-    images: int = Field(ge=1)
-    """Training images."""
-    epochs: int = Field(ge=1)
-    """Passes over the training images."""
-    batch: int = Field(ge=1)
-    """Images per step."""
-    seed: int = Field(ge=0)
-    """Seed of the training itself."""
-    synthesis_seed: int | None = Field(default=None, ge=0)
-    """Seed of the synthesised images; none for real ones."""
-    seconds: float = Field(ge=0)
-    """Wall-clock time of the training, s."""
-    settings: dict[str, float] = Field(default_factory=dict)
-    """Augmentation and optimiser settings that differ from the trainer's defaults."""
-
-
-class ClassMetrics(StrictModel):
-    """Measured quality of one class."""
-
-    map50: Share
-    """Average precision at 50 % overlap."""
-    map50_95: Share
-    """Average precision, mean over 50 % to 95 % overlap."""
-
-
-class Metrics(StrictModel):
-    """Measured quality on images that were never trained on."""
-
-    data: str
-    """What it was measured on."""
-    images: int = Field(ge=1)
-    """How many images."""
-    map50: Share
-    """Mean average precision at 50 % overlap."""
-    map50_95: Share
-    """Mean average precision, mean over 50 % to 95 % overlap."""
-    per_class: dict[str, ClassMetrics] = Field(default_factory=dict)
-    """The same by class."""
-
-
-class ModelFile(StrictModel):
-    """The content of `model.yaml`."""
-
-    format: Literal[1]
-    """Version of this file format."""
-    name: Name
-    """Name of the model."""
-    task: Literal['detect'] = 'detect'
-    """What the network does."""
-    classes: tuple[str, ...] = Field(min_length=1)
-    """Class names in the order of the network's outputs."""
-    image_size: int = Field(ge=32, le=8192)
-    """Side of the training images, pixels."""
-    weights: str
-    """File with the weights, in this folder."""
-    weights_sha256: Sha256
-    """Hash of that file."""
-    licence: str
-    """Terms of the weights."""
-    attribution: str = ''
-    """Whom to name for the training data."""
-    training: Training
-    """How it was trained."""
-    metrics: Metrics | None = None
-    """How good it is."""
-
-    @model_validator(mode='after')
-    def _consistent(self) -> Self:
-        if len(set(self.classes)) != len(self.classes):
-            raise ValueError('classes must differ from each other')
-        if Path(self.weights).name != self.weights:
-            raise ValueError('weights must be a file name in this folder, not a path')
-        return self
+__all__ = [
+    'MODEL_FILE',
+    'Backend',
+    'Calibration',
+    'Calibrations',
+    'ClassMetrics',
+    'Export',
+    'Metrics',
+    'ModelFile',
+    'ModelFolder',
+    'Parity',
+    'Precision',
+    'Task',
+    'Training',
+    'check_model_fits',
+    'export_sha256',
+    'file_sha256',
+    'find_model',
+    'load_model_folder',
+    'promoted_model',
+    'write_model_file',
+]
+STRIDE = 32  # the networks' coarsest grid, pixels
+PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +71,37 @@ class ModelFolder:
         """Class names in the order of the network's outputs."""
         return self.file.classes
 
+    @property
+    def exports(self) -> tuple[Export, ...]:
+        """The exports that were proven equal to these very weights."""
+        return tuple(
+            export
+            for export in self.file.exports
+            if export.proven and export.parity and export.parity.weights_sha256 == self.sha256
+        )
+
+    def export_path(self, export: Export) -> Path:
+        """Where an export lies; call before loading it.
+
+        Raises:
+            ModelError: when it is missing, or differs from what was compared.
+        """
+        path = self.path / export.path
+        if not path.exists():
+            raise ModelError(f'{self.path}: expected the export {export.path}, there is none')
+        found = export_sha256(path)
+        if found != export.sha256:
+            raise ModelError(_exchanged(path, export.sha256, found, 'export again'))
+        return path
+
 
 def load_model_folder(path: Path) -> ModelFolder:
-    """Read and check a model folder; raises ModelError for what is missing or damaged."""
+    """Read and check a model folder.
+
+    Raises:
+        ModelError: with everything that is missing or damaged. The exports' hashes are checked
+            when one is used (`ModelFolder.export_path`): they are large, and one serves.
+    """
     description = path / MODEL_FILE
     if not description.is_file():
         raise ModelError(f'{path}: expected a model folder with {MODEL_FILE}, there is none')
@@ -133,56 +110,127 @@ def load_model_folder(path: Path) -> ModelFolder:
     except ConfigError as error:
         raise ModelError(str(error)) from error
     folder = ModelFolder(path.resolve(), file)
-    if not folder.weights.is_file():
-        raise ModelError(f'{path}: expected the weights {file.weights}, there is no such file')
-    found = file_sha256(folder.weights)
-    if found != file.weights_sha256:
-        raise ModelError(
-            f'{folder.weights}: expected sha256 {file.weights_sha256[:12]}… as {MODEL_FILE} says, '
-            f'found {found[:12]}…: the weights are damaged or were exchanged'
-        )
+    problems = _weights_problems(folder) + [
+        f'{path}: expected the export {export.path}, there is none'
+        for export in folder.exports
+        if not (path / export.path).exists()
+    ]
+    if problems:
+        raise ModelError('\n'.join(problems))
     return folder
-
-
-def write_model_file(path: Path, file: ModelFile) -> None:
-    """Write `model.yaml` into a model folder, keys in the order of the schema."""
-    content = yaml.safe_dump(file.model_dump(mode='json'), sort_keys=False, allow_unicode=True)
-    (path / MODEL_FILE).write_text(content, encoding='utf-8')
 
 
 def find_model(recipe: Recipe, data_dir: Path | None = None) -> Path:
     """Where the recipe's model lies: the data folder's promoted model before the recipe's own.
 
     Raises:
-        ModelError: when the recipe has no detection, or no such folder exists.
+        ModelError: when the recipe has no detection, no such folder exists, or the promoted one
+            is damaged: the recipe's own does not take its place unnoticed.
     """
-    if recipe.file.detection is None:
-        raise ModelError(f'{recipe.path}: expected a section `detection` that names a model')
-    name = recipe.file.detection.model
+    name = _detection(recipe).model
     places = [(recipe.path.parent / name).resolve()]
     if data_dir is not None:
-        places.insert(0, data_dir / 'models' / Path(name).name)
+        promoted = promoted_model(recipe, data_dir)
+        if (promoted.exists() or promoted.is_symlink()) and not (promoted / MODEL_FILE).is_file():
+            raise ModelError(f'{promoted}: expected the promoted model, no {MODEL_FILE} is there')
+        places.insert(0, promoted)
     for place in places:
         if (place / MODEL_FILE).is_file():
-            return place
+            return place.resolve()
     looked = ', '.join(map(str, places))
     raise ModelError(f'{recipe.path}: detection.model {name!r}: no {MODEL_FILE} in {looked}')
 
 
+def promoted_model(recipe: Recipe, data_dir: Path) -> Path:
+    """Where a model lies that was promoted for the recipe, whether there is one or not."""
+    return data_dir / 'models' / Path(_detection(recipe).model).name
+
+
 def check_model_fits(recipe: Recipe, folder: ModelFolder) -> None:
-    """Raise ModelError with every class and feature of the recipe that the model lacks."""
-    if recipe.file.detection is None:
-        raise ModelError(f'{recipe.path}: expected a section `detection` that names a model')
-    wanted = [f'classes.{label}' for label in recipe.file.detection.classes]
-    wanted += [f'features.{feature.label}' for feature in recipe.file.detection.features]
-    missing = [key for key in wanted if key.split('.', 1)[1] not in folder.classes]
-    if missing:
-        raise ModelError(
-            f'{recipe.path}: detection: {", ".join(missing)}: not a class of {folder.path}, '
-            f'which knows {", ".join(folder.classes)}'
+    """Raise ModelError with every point in which the model does not fit the recipe."""
+    detection = _detection(recipe)
+    features = {feature.label for feature in detection.features}
+    problems = [
+        f'detection: {key}.{label}: not a class of {folder.path}, which knows '
+        f'{", ".join(folder.classes)}'
+        for key, labels in (
+            ('classes', detection.classes),
+            ('features', sorted(features)),
+            ('ignore', detection.ignore),
         )
+        for label in labels
+        if label not in folder.classes
+    ]
+    problems += [
+        f'detection: the class {label} of {folder.path} is named nowhere: what it finds would be '
+        'dropped; put it under classes, features or ignore'
+        for label in folder.classes
+        if label not in (*detection.classes, *features, *detection.ignore)
+    ]
+    problems += _size_problems(detection, folder)
+    if problems:
+        raise ModelError('\n'.join(f'{recipe.path}: {problem}' for problem in problems))
+
+
+def export_sha256(path: Path) -> str:
+    """Hash of an export: of a file's bytes, or of the names and bytes of a folder's files."""
+    if path.is_file():
+        return file_sha256(path)
+    total = hashlib.sha256()
+    files = [file for file in path.rglob('*') if file.is_file()]
+    for file in sorted(files, key=lambda one: one.relative_to(path).as_posix()):
+        total.update(file.relative_to(path).as_posix().encode() + b'\0')
+        total.update(bytes.fromhex(file_sha256(file)))
+    return total.hexdigest()
 
 
 def file_sha256(path: Path) -> str:
     """Hash of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    total = hashlib.sha256()
+    with path.open('rb') as file:
+        while piece := file.read(PIECE):
+            total.update(piece)
+    return total.hexdigest()
+
+
+def _detection(recipe: Recipe) -> Detection:
+    if recipe.file.detection is None:
+        raise ModelError(f'{recipe.path}: expected a section `detection` that names a model')
+    return recipe.file.detection
+
+
+def _weights_problems(folder: ModelFolder) -> list[str]:
+    if not folder.weights.is_file():
+        return [
+            f'{folder.path}: expected the weights {folder.file.weights}, there is no such file'
+        ]
+    found = file_sha256(folder.weights)
+    if found == folder.sha256:
+        return []
+    return [_exchanged(folder.weights, folder.sha256, found, 'copy the whole folder again')]
+
+
+def _exchanged(path: Path, expected: str, found: str, remedy: str) -> str:
+    return (
+        f'{path}: expected sha256 {expected[:12]}… as {MODEL_FILE} says, found {found[:12]}…: '
+        f'damaged or exchanged; {remedy}'
+    )
+
+
+def _size_problems(detection: Detection, folder: ModelFolder) -> list[str]:
+    size, trained = detection.image_size, folder.file.image_size
+    if size is None:
+        return []
+    problems = []
+    if size % STRIDE:
+        below = size // STRIDE * STRIDE
+        problems.append(
+            f'detection.image_size: {size}: must be a multiple of {STRIDE}, such as '
+            f'{max(below, STRIDE)} or {below + STRIDE}'
+        )
+    if size < trained:
+        problems.append(
+            f'detection.image_size: {size}: {folder.path} was trained on {trained} px, and shows '
+            f'nothing reliable on smaller images; at least {trained}, or none for the whole image'
+        )
+    return problems

@@ -15,7 +15,18 @@ from inspection_cell.file_check import SCHEMAS, schema_text
 from inspection_cell.locations import demo_cell, demo_recipes, share_folder
 
 BRACKET = demo_recipes()[0]
-COMMANDS = ('demo', 'run', 'replay', 'surface', 'detect', 'synthesize', 'train', 'check', 'env')
+COMMANDS = (
+    'demo',
+    'run',
+    'replay',
+    'swap-model',
+    'surface',
+    'detect',
+    'synthesize',
+    'train',
+    'check',
+    'env',
+)
 
 
 @dataclass(frozen=True)

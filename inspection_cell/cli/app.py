@@ -9,10 +9,16 @@ import typer
 from inspection_cell.cli.bench_commands import bench
 from inspection_cell.cli.cell_commands import demo, replay, run
 from inspection_cell.cli.console import say_error
+from inspection_cell.cli.evaluation_commands import evaluate
 from inspection_cell.cli.file_commands import check, env
 from inspection_cell.cli.inspection_commands import detect, surface
 from inspection_cell.cli.learning_commands import synthesize, train
+from inspection_cell.cli.model_commands import export, promote
+from inspection_cell.cli.swap_command import swap_model
 from inspection_cell.errors import InspectionCellError
+
+FULL_INSTALL = "make setup, or pip install 'inspection_cell[train]'"
+TRAIN_PACKAGES = ('nncf', 'onnx', 'pycocotools', 'sklearn', 'torch', 'ultralytics')
 
 app = typer.Typer(
     help='Robotic inspection cell: every part gets one proven verdict.',
@@ -20,7 +26,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, run, replay, surface, detect, synthesize, train, check, env, bench):
+for command in (
+    demo,
+    run,
+    replay,
+    swap_model,
+    surface,
+    detect,
+    synthesize,
+    train,
+    evaluate,
+    export,
+    promote,
+    check,
+    env,
+    bench,
+):
     app.command()(command)
 
 
@@ -32,6 +53,12 @@ def run_app() -> None:
         app(prog_name='inspection_cell')
     except InspectionCellError as error:
         say_error(str(error))
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        package = (error.name or '').partition('.')[0]
+        if package not in TRAIN_PACKAGES:
+            raise
+        say_error(f'this needs {package}, which only the full install has: {FULL_INSTALL}')
         sys.exit(1)
 
 

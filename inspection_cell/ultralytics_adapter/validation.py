@@ -6,11 +6,20 @@ from inspection_cell.models import ClassMetrics, Metrics
 from inspection_cell.ultralytics_adapter.offline import YOLO
 
 
-def measure_network(weights: Path, data: Path, image_size: int, images: int) -> Metrics:
-    """Average precision of the NMS-free head on the validation images of a data set."""
-    result = YOLO(str(weights), task='detect').val(
+def measure_network(weights: Path, data: Path, image_size: int, images: int, name: str) -> Metrics:
+    """Average precision of the NMS-free head on the validation images of a data set.
+
+    Args:
+        weights: the trained network.
+        data: the `data.yaml`, in a folder that may be written to.
+        image_size: side that the network sees, pixels.
+        images: how many images there are.
+        name: what the images are called in the result.
+    """
+    result = YOLO(str(weights)).val(
         data=str(data),
         imgsz=image_size,
+        rect=False,  # its default adds a grey rim that our detectors never see
         device='cpu',
         nms=False,
         plots=False,
@@ -27,7 +36,7 @@ def measure_network(weights: Path, data: Path, image_size: int, images: int) -> 
         for place, index in enumerate(boxes.ap_class_index)
     }
     return Metrics(
-        data=f'{data.parent.name}: validation images',
+        data=name,
         images=images,
         map50=float(boxes.map50),
         map50_95=float(boxes.map),

@@ -12,9 +12,10 @@ from inspection_cell.cli.console import say_error
 from inspection_cell.cli.evaluation_commands import evaluate
 from inspection_cell.cli.file_commands import check, env
 from inspection_cell.cli.inspection_commands import detect, surface
-from inspection_cell.cli.learning_commands import synthesize, train
+from inspection_cell.cli.learning_commands import synthesize
 from inspection_cell.cli.model_commands import export, promote
 from inspection_cell.cli.swap_command import swap_model
+from inspection_cell.cli.training_command import train
 from inspection_cell.errors import InspectionCellError
 
 FULL_INSTALL = "make setup, or pip install 'inspection_cell[train]'"

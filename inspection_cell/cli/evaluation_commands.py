@@ -19,32 +19,40 @@ if TYPE_CHECKING:
     from inspection_cell.learning.model_evaluation import ModelEvaluation
 
 
+SplitOption = Annotated[
+    str, typer.Option(help='train, val, test, or fold: what the training held out.')
+]
+RecipeOption = Annotated[
+    Path | None, typer.Option(help='A recipe.yaml: its thresholds and image size.')
+]
+BackendOption = Annotated[
+    str | None,
+    typer.Option(
+        help='pytorch, openvino, onnxruntime, tensorrt, or openvino-int8 and the like; '
+        'default: the fastest that is proven.'
+    ),
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(min=32, max=8192, help="Longest side, pixels; default: the training's."),
+]
+MinScoreOption = Annotated[
+    float, typer.Option(min=0, max=1, help='Threshold of every class, without a recipe.')
+]
+FitOption = Annotated[
+    bool, typer.Option('--fit-calibration', help='Store what makes scores probabilities.')
+]
+
+
 def evaluate(
     model: Annotated[Path, typer.Option(help='Model folder.')],
     data: Annotated[Path, typer.Option(help='data.yaml, or a folder in YOLO layout.')],
-    split: Annotated[
-        str, typer.Option(help='train, val, test, or fold: what the training held out.')
-    ] = 'val',
-    recipe: Annotated[
-        Path | None, typer.Option(help='A recipe.yaml: its thresholds and image size.')
-    ] = None,
-    backend: Annotated[
-        str | None,
-        typer.Option(
-            help='pytorch, openvino, onnxruntime, tensorrt, or openvino-int8 and the like; '
-            'default: the fastest that is proven.'
-        ),
-    ] = None,
-    image_size: Annotated[
-        int | None,
-        typer.Option(min=32, max=8192, help="Longest side, pixels; default: the training's."),
-    ] = None,
-    min_score: Annotated[
-        float, typer.Option(min=0, max=1, help='Threshold of every class, without a recipe.')
-    ] = 0.25,
-    fit_calibration: Annotated[
-        bool, typer.Option('--fit-calibration', help='Store what makes scores probabilities.')
-    ] = False,
+    split: SplitOption = 'val',
+    recipe: RecipeOption = None,
+    backend: BackendOption = None,
+    image_size: SizeOption = None,
+    min_score: MinScoreOption = 0.25,
+    fit_calibration: FitOption = False,
     seed: Annotated[int, typer.Option(min=0, help='Deals the images for its proof.')] = 0,
     report: Annotated[Path | None, typer.Option(help='Folder for pictures.')] = None,
     json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,

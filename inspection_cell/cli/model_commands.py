@@ -29,43 +29,53 @@ BACKENDS: dict[str, Backend] = {
 PRECISIONS: tuple[Precision, ...] = ('fp32', 'bf16', 'fp16', 'int8')
 
 
+FormatsOption = Annotated[
+    list[str] | None,
+    typer.Option('--format', help='openvino, onnx or tensorrt; default: openvino and onnx.'),
+]
+PrecisionsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        '--precision',
+        help='fp32, bf16, fp16 or int8; default: all that need no '
+        'calibration and that this machine computes.',
+    ),
+]
+ChallengeOption = Annotated[
+    Path | None,
+    typer.Option(
+        help='Labelled images in YOLO layout to compare on; they become the '
+        "model's challenge set. Default: the one in the model folder."
+    ),
+]
+ChallengeImagesOption = Annotated[
+    int, typer.Option(min=1, help='How many of them are kept; all classes are shown.')
+]
+ChallengeCropOption = Annotated[
+    int | None,
+    typer.Option(min=32, help='Cut squares of this side out around labelled things, px.'),
+]
+CalibrationOption = Annotated[
+    Path | None, typer.Option(help='Folder of images for int8, none of the challenge set.')
+]
+SizeOption = Annotated[
+    int | None, typer.Option(min=32, max=8192, help="As the recipe's; default: whole images.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help='Of the CPU; 1 is best where others compute too.')
+]
+
+
 def export(
     model: Annotated[Path, typer.Option(help='Model folder; the exports are put into it.')],
-    formats: Annotated[
-        list[str] | None,
-        typer.Option('--format', help='openvino, onnx or tensorrt; default: openvino and onnx.'),
-    ] = None,
-    precisions: Annotated[
-        list[str] | None,
-        typer.Option(
-            '--precision',
-            help='fp32, bf16, fp16 or int8; default: all that need no '
-            'calibration and that this machine computes.',
-        ),
-    ] = None,
-    challenge: Annotated[
-        Path | None,
-        typer.Option(
-            help='Labelled images in YOLO layout to compare on; they become the '
-            "model's challenge set. Default: the one in the model folder."
-        ),
-    ] = None,
-    challenge_images: Annotated[
-        int, typer.Option(min=1, help='How many of them are kept; all classes are shown.')
-    ] = 48,
-    challenge_crop: Annotated[
-        int | None,
-        typer.Option(min=32, help='Cut squares of this side out around labelled things, px.'),
-    ] = None,
-    calibration: Annotated[
-        Path | None, typer.Option(help='Folder of images for int8, none of the challenge set.')
-    ] = None,
-    image_size: Annotated[
-        int | None, typer.Option(min=32, max=8192, help="As the recipe's; default: whole images.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help='Of the CPU; 1 is best where others compute too.')
-    ] = None,
+    formats: FormatsOption = None,
+    precisions: PrecisionsOption = None,
+    challenge: ChallengeOption = None,
+    challenge_images: ChallengeImagesOption = 48,
+    challenge_crop: ChallengeCropOption = None,
+    calibration: CalibrationOption = None,
+    image_size: SizeOption = None,
+    threads: ThreadsOption = None,
     json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
 ) -> None:
     """Export a model and compare each export with the trained weights; only equal ones are used.

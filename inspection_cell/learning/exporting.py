@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from inspection_cell.errors import ModelError
 from inspection_cell.learning.challenge import Challenge, find_challenge, load_challenge
 from inspection_cell.learning.parity import (
@@ -102,13 +100,14 @@ def export(
     folder = load_model_folder(path)
     _check(folder, plan)
     challenge = load_challenge(find_challenge(folder, plan.challenge), folder.classes)
+    calibration = _calibration(plan, challenge)
     detector = load_trained(
         folder, plan.image_size, threads=plan.threads, floor_score=LOWEST_SCORE
     )
     trained = run_challenge(detector, challenge, lambda *done: progress('trained weights', *done))
     results = []
     for wanted in plan.formats:
-        made = _shared(folder, wanted) or _written(folder, wanted, plan, challenge)
+        made = _shared(folder, wanted) or _written(folder, wanted, plan, challenge, calibration)
         result = _compared(folder, wanted, made, plan, trained, challenge, progress)
         folder = _listed(folder, result.export)
         results.append(result)
@@ -147,33 +146,37 @@ def _shared(folder: ModelFolder, wanted: Format) -> Exported | None:
 
 
 def _written(
-    folder: ModelFolder, wanted: Format, plan: ExportPlan, challenge: Challenge
+    folder: ModelFolder,
+    wanted: Format,
+    plan: ExportPlan,
+    challenge: Challenge,
+    calibration: Sequence[Image],
 ) -> Exported:
     out_dir = folder.path / EXPORTS
     out_dir.mkdir(exist_ok=True)
     longest = max(max(one.image.pixels.shape[:2]) for one in challenge.images)
-    images: Sequence[Image] = ()
-    if wanted.precision == 'int8':
-        step = -(-len(plan.calibration) // MOST_IMAGES)
-        images = [to_eight_bit(read_image(file)) for file in plan.calibration[::step]]
-        _refuse_challenge_images(images, challenge)
-    return export_network(
-        folder.weights,
-        out_dir,
-        wanted.backend,
-        wanted.precision,
-        plan.image_size or longest,
-        images,
-    )
+    size = plan.image_size or longest
+    backend, precision = wanted.backend, wanted.precision
+    return export_network(folder.weights, out_dir, backend, precision, size, calibration)
 
 
-def _refuse_challenge_images(images: Sequence[Image], challenge: Challenge) -> None:
-    """Ranges fitted to the very images of the comparison would make it look better than it is."""
+def _calibration(plan: ExportPlan, challenge: Challenge) -> Sequence[Image]:
+    """Images for int8, evenly from those given.
+
+    Raises:
+        ModelError: for an image of the challenge set: ranges fitted to the very images of the
+            comparison would make it look better than it is.
+    """
+    if all(wanted.precision != 'int8' for wanted in plan.formats):
+        return ()
+    step = -(-len(plan.calibration) // MOST_IMAGES)
+    images = [to_eight_bit(read_image(file)) for file in plan.calibration[::step]]
     known = {one.image.pixels.tobytes() for one in challenge.images}
-    if any(np.ascontiguousarray(image.pixels).tobytes() in known for image in images):
+    if any(image.pixels.tobytes() in known for image in images):
         raise ModelError(
             f'int8: expected images to calibrate with that are not in {challenge.path}'
         )
+    return images
 
 
 def _compared(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inspection_cell.learning.box_differences import Difference
-from inspection_cell.learning.parity import Comparison, limits_of
+from inspection_cell.learning.parity import LIMITS, Comparison
 from inspection_cell.models import Export
 
 
@@ -14,7 +14,7 @@ def write_report(path: Path, export: Export, comparison: Comparison) -> None:
 
 
 def _lines(export: Export, comparison: Comparison) -> Iterator[str]:
-    parity, limits = comparison.parity, limits_of(export.precision)
+    parity, limits = comparison.parity, LIMITS[export.precision]
     yield f'# {export.backend} {export.precision} against the trained weights'
     yield ''
     if parity.problems:

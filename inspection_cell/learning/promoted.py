@@ -82,7 +82,9 @@ class PromotedModels:
         version = self._versions / f'{history.time}_{folder.sha256[:12]}'
         try:
             _copy(folder, version)
-            load_model_folder(version)
+            copied = load_model_folder(version)
+            for export in copied.exports:
+                copied.export_path(export)
             before = self._shown(history.time)
         except (OSError, ModelError):
             shutil.rmtree(version, ignore_errors=True)

@@ -173,16 +173,18 @@ def _advantage(
     compared = [label for label in known if label in challenge.classes]
     if not compared:
         raise ModelError(f'{place}: expected a class that both models know, there is none')
-    matched = [
-        _matched(folder, recipes[0], challenge, compared, what, progress)
-        for folder, what in zip(pair, ('candidate', 'incumbent'), strict=True)
-    ]
-    return Advantage(
-        matched[0].map50(),
-        matched[1].map50(),
-        lower_bound(matched[0], matched[1], seed),
-        matched[0].images,
-    )
+    first = _matched(pair[0], recipes[0], challenge, compared, 'candidate', progress)
+    second = first
+    if _network(pair[0]) != _network(pair[1]):
+        second = _matched(pair[1], recipes[0], challenge, compared, 'incumbent', progress)
+    bound = lower_bound(first, second, seed)
+    return Advantage(first.map50(), second.map50(), bound, first.images)
+
+
+def _network(folder: ModelFolder) -> tuple[str, str | None]:
+    """What would run: the same files need not run twice."""
+    export = choose(folder).export
+    return folder.sha256, export.sha256 if export else None
 
 
 def _matched(

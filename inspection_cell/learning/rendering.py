@@ -24,8 +24,8 @@ from inspection_cell.sim.viewpoints import viewpoints
 MAX_DEFECTS = 6
 # How often each kind is drawn; those that only the scanner sees stay unlabelled, as distractors.
 KIND_WEIGHTS = {
-    DefectKind.SCRATCH: 0.42,
-    DefectKind.STAIN: 0.42,
+    DefectKind.SCRATCH: 0.48,
+    DefectKind.STAIN: 0.36,
     DefectKind.MISSING_SCREW: 0.10,
     DefectKind.DENT: 0.02,
     DefectKind.BURR: 0.02,

@@ -28,7 +28,7 @@ from inspection_cell.sim.seeds import Purpose, stream
 
 TILE_PX = 320
 PLAIN_SHARE = 0.2  # of the tiles without a defect that are kept: the others teach little
-GOOD_SHARES = {'train': 0.2, 'val': 0.3, 'test': 0.3}  # of the parts
+GOOD_SHARES = {'train': 0.1, 'val': 0.3, 'test': 0.3}  # of the parts
 MAX_TILES = 4  # per image with defects
 PLAIN_TILES = 4  # per image without: whole images show far less defects than tiles do
 TRAIN_VIEW_SHARE = 0.5

@@ -190,6 +190,8 @@ def _job(
         'optimizer': plan.optimizer,
         'cos_lr': True,
     }
+    if 'freeze' in plan.settings:
+        settings['freeze'] = int(plan.settings['freeze'])  # a count of layers
     return TrainingJob(
         data,
         out_dir,

@@ -11,6 +11,7 @@ OWN_SETTINGS = frozenset(
         *('lr0', 'lrf', 'momentum', 'weight_decay', 'warmup_epochs', 'box', 'cls', 'dfl'),
         *('hsv_h', 'hsv_s', 'hsv_v', 'degrees', 'translate', 'scale', 'shear', 'perspective'),
         *('flipud', 'fliplr', 'mosaic', 'mixup', 'cutmix', 'copy_paste', 'multi_scale'),
+        'freeze',
     }
 )
 

@@ -14,7 +14,7 @@ from inspection_cell.sim.renderer import BLUR_PX, SUBPIXELS, Shot, grey_levels, 
 
 LEAST_GREY = 4.0  # grey levels that a pixel must change by to be seen at all
 NOISE_SIGMAS = 2.0  # and so many standard deviations of the camera's noise
-TEXTURE_SIGMAS = 1.25  # how far the mark as a whole must stand out of what is around it
+MEAN_SIGMAS = 2.5  # how far the mark as a whole must stand out of noise and texture around it
 FINE_PX = 4.0  # texture is what varies over less than this
 PAD_PX = 4
 
@@ -37,7 +37,8 @@ class Change:
     def seen(self, image_noise: float) -> NDArray[np.bool_]:
         """Pixels (H, W) of the window in which the mark can be made out; none if it drowns."""
         seen: NDArray[np.bool_] = self.grey > max(LEAST_GREY, NOISE_SIGMAS * image_noise)
-        if not seen.any() or self.grey[seen].mean() < TEXTURE_SIGMAS * self.texture:
+        around = float(np.hypot(image_noise, self.texture))
+        if not seen.any() or self.grey[seen].mean() < MEAN_SIGMAS * around:
             return np.zeros_like(seen)
         return seen
 

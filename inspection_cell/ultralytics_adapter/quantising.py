@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def quantise(exported: Path, calibration: Sequence[Image]) -> None:
         raise ModelError('int8: expected images to calibrate with, got none')
     import nncf
     import openvino
+
+    nncf.set_log_level(logging.ERROR)
 
     file = next(exported.glob('*.xml'))
     network = openvino.Core().read_model(file)

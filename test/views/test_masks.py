@@ -78,6 +78,11 @@ def taken(cell, bracket):
     }
 
 
+def shown(taken, defect):
+    """In how many pictures a defect can be made out."""
+    return sum(one.defect == defect for picture in taken.values() for one in picture.labels)
+
+
 class Truth:
     """Answers what is really shown, as far as it is asked about the part's defects."""
 
@@ -162,7 +167,7 @@ def test_a_stain_a_millimetre_beside_the_mask_is_still_judged(cell, bracket, tak
     assert verdict.decision is Decision.REJECT
     assert len(verdict.defects) == 1
     assert verdict.defects[0].position_m * 1000 == pytest.approx(BESIDE_MM, abs=1.5)
-    assert sum(not one.not_judged for one in stains(verdict)) == 6
+    assert sum(not one.not_judged for one in stains(verdict)) == shown(taken, 1) > 3
 
 
 @pytest.mark.parametrize(
@@ -188,7 +193,8 @@ def test_with_regions_of_interest_only_what_lies_on_them_is_judged(cell, bracket
     verdict, _ = inspected(cell, focused, reference, taken, detector)
     (defect,) = verdict.defects
     assert defect.position_m * 1000 == pytest.approx(HIDDEN_MM, abs=1.5)
-    assert sum('outside clamp_marks' in one.not_judged for one in stains(verdict)) == 6
+    left_out = sum('outside clamp_marks' in one.not_judged for one in stains(verdict))
+    assert left_out == shown(taken, 1) > 3
     both = where(recipe, regions=[{'zone': 'clamp_marks'}, {'zone': 'upper'}])
     verdict, _ = inspected(cell, both, reference, taken, detector)
     assert len(stains(verdict)) == 12 and not any(one.not_judged for one in stains(verdict))

@@ -12,8 +12,6 @@ from inspection_cell.geometry import read_only
 LabelKind = Literal['boxes', 'oriented', 'outlines']  # for detection, obb, segmentation
 MIN_SIDE_PX = 10.0  # thinner boxes, of scratches, may hold no cell of the network's finest grid
 KEPT_SHARE = 0.4  # of a box's area that must lie in a tile to be labelled there
-CORNER_TRIES = 8  # of a tile, for one whose border cuts nothing: a part of a mark may be any mark
-OFF_CENTRE = 0.32  # greatest distance of a labelled thing from its tile's middle, tile sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Labels:
         """Labels of the tile with its corner at (x, y), in the tile's pixels."""
         moved = self.boxes_px - (x, y, x, y)
         clipped = moved.clip(0, (width, height, width, height))
-        kept = np.flatnonzero(_areas(clipped) >= KEPT_SHARE * _areas(moved))
+        kept = np.flatnonzero(areas(clipped) >= KEPT_SHARE * areas(moved))
         return Labels(
             clipped[kept],
             tuple(self.classes[i] for i in kept),
@@ -99,48 +97,7 @@ def thickened(
     return grown.clip(0, (shape[1], shape[0], shape[1], shape[0]))
 
 
-def tile_corners(
-    boxes_px: NDArray[np.float64],
-    shape: tuple[int, int],
-    size: int,
-    generator: np.random.Generator,
-    whole_px: NDArray[np.float64] | None = None,
-) -> list[tuple[int, int]]:
-    """Corners of square tiles so that each box (N, 4) lies near the middle of one.
-
-    Args:
-        boxes_px: what the tiles are to show; one that an earlier tile holds gets none of its own.
-        shape: height and width of the image.
-        size: side of the tiles, pixels.
-        generator: moves the boxes off the tiles' centres.
-        whole_px: what the tiles' borders are not to cut (M, 4); None: `boxes_px`.
-    """
-    uncut = boxes_px if whole_px is None else whole_px
-    height, width = shape
-    corners: list[tuple[int, int]] = []
-    for box in boxes_px:
-        if any(_inside(box, corner, size) for corner in corners):
-            continue
-        shifts = generator.uniform(-OFF_CENTRE, OFF_CENTRE, (CORNER_TRIES, 2)) * size
-        low = np.round((box[:2] + box[2:]) / 2 + shifts - size / 2)
-        low = low.clip(0, (max(width - size, 0), max(height - size, 0)))
-        x, y = min(low, key=lambda corner: _cut(uncut, corner, size)).astype(int)
-        corners.append((int(x), int(y)))
-    return corners
-
-
-def _cut(boxes: NDArray[np.float64], corner: NDArray[np.float64], size: int) -> int:
-    """How many boxes (N, 4) the tile's border cuts."""
-    shown = _areas(boxes.clip(np.tile(corner, 2), np.tile(corner + size, 2)))
-    areas = _areas(boxes)
-    return int(((shown > 0) & (shown < areas)).sum())
-
-
-def _inside(box: NDArray[np.float64], corner: tuple[int, int], size: int) -> bool:
-    low = np.array(corner)
-    return bool((box[:2] >= low).all() and (box[2:] <= low + size).all())
-
-
-def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    areas: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
-    return areas
+def areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Areas (N,) of boxes (N, 4)."""
+    found: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
+    return found

@@ -15,27 +15,24 @@ import yaml
 from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError
 from inspection_cell.learning.contact_sheet import write_contact_sheet
-from inspection_cell.learning.labels import LabelKind, Labels, tile_corners
+from inspection_cell.learning.labels import LabelKind, Labels
 from inspection_cell.learning.rendering import (
     LabelledImage,
     PartOrder,
     render_part,
 )
+from inspection_cell.learning.tiling import corners_of, worth_writing
 from inspection_cell.recipe import Recipe
 from inspection_cell.sim.labels import CLASSES
 from inspection_cell.sim.plan import PlannedPart
 from inspection_cell.sim.seeds import Purpose, stream
 
 TILE_PX = 320
-PLAIN_SHARE = 0.2  # of the tiles without a defect that are kept: the others teach little
 GOOD_SHARES = {'train': 0.1, 'val': 0.3, 'test': 0.3}  # of the parts
-MAX_TILES = 4  # per image with defects
-PLAIN_TILES = 4  # per image without: whole images show far less defects than tiles do
 TRAIN_VIEW_SHARE = 0.5
 TASKS: dict[LabelKind, str] = {'boxes': 'detect', 'oriented': 'obb', 'outlines': 'segment'}
 SPLITS = {'train': ('train', 'val'), 'tune': ('val',), 'test': ('test',)}
 PURPOSES = {'train': Purpose.TRAIN, 'val': Purpose.TUNE, 'test': Purpose.TEST}
-ON_PART = 40  # grey level that only the part reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,44 +246,19 @@ def _write(job: _Job, image: LabelledImage) -> list[_Written]:
     height, width = image.pixels.shape[:2]
     size = job.plan.tile_px
     generator = stream(job.purpose, job.plan.seed, 'tiles', image.stem)
-    corners = [(0, 0)] if size is None else _corners(image, size, generator)
+    corners = [(0, 0)] if size is None else corners_of(image, size, generator)
     written = []
     for number, (x, y) in enumerate(corners):
         tile = image.pixels[y : y + (size or height), x : x + (size or width)]
         tall, wide = tile.shape[:2]
         cut = image.labels.cropped(x, y, wide, tall)
-        if size is not None and not _worth(job, f'{image.stem}_{number}', cut):
+        stem = f'{image.stem}_{number}'
+        draw = stream(job.purpose, job.plan.seed, 'plain', stem)
+        if size is not None and not worth_writing(cut, draw):
             continue
-        file = job.out_dir / 'images' / job.split / f'{image.stem}_{number}.png'
+        file = job.out_dir / 'images' / job.split / f'{stem}.png'
         cv2.imwrite(str(file), tile)
-        text = job.out_dir / 'labels' / job.split / f'{image.stem}_{number}.txt'
+        text = job.out_dir / 'labels' / job.split / f'{stem}.txt'
         text.write_text(cut.yolo_text(wide, tall, job.plan.label_kind), encoding='utf-8')
         written.append(_Written(job.split, file, cut))
     return written
-
-
-def _worth(job: _Job, stem: str, labels: Labels) -> bool:
-    """Whether a tile is written: with defects always, without by a draw of its own."""
-    if any(CLASSES[index] != 'screw' for index in labels.classes):
-        return True
-    return bool(stream(job.purpose, job.plan.seed, 'plain', stem).random() < PLAIN_SHARE)
-
-
-def _corners(
-    image: LabelledImage, size: int, generator: np.random.Generator
-) -> list[tuple[int, int]]:
-    """Tiles around defects, then anywhere on the part: edges, bores, bare texture."""
-    labels, pixels = image.labels, image.pixels
-    screw = CLASSES.index('screw')
-    order = generator.permutation(len(labels.classes))
-    defects = [index for index in order if labels.classes[index] != screw]
-    screws = [index for index in order if labels.classes[index] == screw]
-    part = np.argwhere(pixels[::8, ::8].max(axis=2) > ON_PART) * 8.0  # (N, 2) y, x
-    chosen = generator.permutation(part)[: 1 if defects else PLAIN_TILES]
-    plain = [np.concatenate([point[::-1], point[::-1]]) for point in chosen]
-    wanted = [labels.boxes_px[index] for index in defects[: MAX_TILES - 1]]
-    wanted += plain + [labels.boxes_px[index] for index in screws[:1]]
-    boxes = np.array(wanted, dtype=np.float64).reshape(-1, 4)
-    most = MAX_TILES if defects else PLAIN_TILES
-    shape = (pixels.shape[0], pixels.shape[1])
-    return tile_corners(boxes, shape, size, generator, labels.boxes_px)[:most]

@@ -32,6 +32,7 @@ from inspection_cell.ultralytics_adapter.training import (
     TrainingJob,
     architecture,
     made_with,
+    store_weights,
     train_network,
 )
 from inspection_cell.ultralytics_adapter.validation import measure_network
@@ -265,7 +266,7 @@ def _model_file(
 def _write(out_dir: Path, content: Mapping[str, object], trained: Trained) -> ModelFolder:
     """Put weights, results, the licence note and last `model.yaml` there; check the result."""
     weights = out_dir / 'weights.pt'
-    shutil.copyfile(trained.weights, weights)
+    store_weights(trained.weights, weights)
     shutil.copyfile(trained.results, out_dir / RESULTS)
     (out_dir / 'LICENSE-NOTE.md').write_text(LICENCE_NOTE, encoding='utf-8')
     hashes = {'weights': weights.name, 'weights_sha256': file_sha256(weights)}

@@ -17,6 +17,7 @@ from inspection_cell.ultralytics_adapter.offline import YOLO, torch, ultralytics
 Settings = Mapping[str, float | str | bool | None]
 HEADS: Mapping[Task, str] = {'detect': '', 'obb': '-obb', 'segment': '-seg'}
 RECENT = 9  # epochs that foretell how long the next ones take
+PRIVATE_SETTINGS = ('data', 'model', 'project', 'save_dir', 'name')  # paths of this machine
 RUN = 'run'  # the trainer's own folder, with its checkpoints
 
 
@@ -224,3 +225,15 @@ def _in_float32(outputs: Any) -> Any:  # noqa: ANN401
     if isinstance(outputs, list | tuple):
         return type(outputs)(_in_float32(value) for value in outputs)
     return outputs
+
+
+def store_weights(checkpoint: Path, target: Path) -> None:
+    """Copy a checkpoint without what it tells of the machine: paths, and a repository's state."""
+    content = torch.load(checkpoint, map_location='cpu', weights_only=False)
+    content.pop('git', None)
+    network = content['model']
+    network.pt_path = ''
+    for settings in (content.get('train_args', {}), network.args):
+        for name in PRIVATE_SETTINGS:
+            settings.pop(name, None)
+    torch.save(content, target)

@@ -156,7 +156,7 @@ def main() -> None:
     loaded = [load_recipe(path) for path in demo_recipes()]
     recipes = {recipe.part_type: recipe for recipe in loaded}
     model = given.model or find_model(loaded[0])
-    detector = load_trained(load_model_folder(model), floor_score=0.001)
+    detector = load_trained(load_model_folder(model), threads=1, floor_score=0.001)
     run, report = measured(detector, given.data, recipes)
     report['good'] = false_alarms(run, given.data, recipes)
     if given.good:

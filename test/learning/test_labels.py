@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspection_cell.learning.labels import KEPT_SHARE, Labels, thickened, tile_corners
+from inspection_cell.learning.labels import KEPT_SHARE, Labels, thickened
+from inspection_cell.learning.tiling import tile_corners
 
 NONE = np.zeros((0, 4))
 seeds = st.integers(0, 2**32 - 1)

@@ -157,6 +157,13 @@ def test_a_family_name_gives_the_architecture_of_the_task():
     assert architecture('yolo26n.yaml', 'detect') == 'yolo26n.yaml'
 
 
+def test_the_weights_name_no_path_of_the_machine(trained):
+    folder, data, _ = trained
+    content = folder.weights.read_bytes()
+    assert str(folder.path).encode() not in content
+    assert str(data.parent).encode() not in content
+
+
 def test_what_was_noted_at_the_start_is_readable(tmp_path):
     data = write_dots(tmp_path / 'dots')
 

@@ -4,12 +4,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from action_msgs.msg import GoalStatus
 from inspection_cell_msgs.action import PresentPart
 from rclpy.action import ActionClient
 from rclpy.node import Node
+from rclpy.task import Future
 
 from inspection_cell.cell import Robot
 from inspection_cell.geometry import Transform
@@ -61,13 +63,14 @@ class Presenter:
         what = f'presentation {goal.presentation}'
         if not self._client.wait_for_server(timeout_sec=min(self._robot.timeout_s, 5.0)):
             raise StoppedError(f'{what}: nobody serves the action {self._robot.action}')
-        handle = self._result(self._client.send_goal_async(goal), until_s, check, what)
+        send = partial(self._client.send_goal_async, goal)
+        handle = self._answer(send, until_s, check, what)
         if not handle.accepted:
             raise StoppedError(f'{what}: the robot side refused the goal')
         try:
-            answer = self._result(handle.get_result_async(), until_s, check, what)
+            answer = self._answer(handle.get_result_async, until_s, check, what)
         except StoppedError:
-            handle.cancel_goal_async()
+            self._in_executor(handle.cancel_goal_async)
             raise
         if answer.status != GoalStatus.STATUS_SUCCEEDED:
             raise StoppedError(
@@ -84,6 +87,23 @@ class Presenter:
 
     def _now_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
+
+    def _in_executor(self, ask: Callable[[], Future]) -> Future:
+        """Have the executor's own thread ask the robot side.
+
+        rclpy's action client notes a request only after sending it, without a lock: an answer
+        that the executor takes in between is dropped as unexpected, and never comes again.
+        """
+        executor = self._node.executor
+        if executor is None:
+            raise StoppedError('the cell stops')
+        return executor.create_task(ask)
+
+    def _answer(
+        self, ask: Callable[[], Future], until_s: float, check: Callable[[], None], what: str
+    ) -> Any:
+        asked = self._result(self._in_executor(ask), until_s, check, what)
+        return self._result(asked, until_s, check, what)
 
     def _result(self, future: Any, until_s: float, check: Callable[[], None], what: str) -> Any:
         done = threading.Event()

@@ -14,11 +14,11 @@ from inspection_cell.errors import DataError
 from inspection_cell.learning.challenge import CHALLENGE, challenge_files
 from inspection_cell.learning.datasets import LabelledFile, load_dataset
 from inspection_cell.learning.label_files import Truth
+from inspection_cell.learning.labels import Labels
 from inspection_cell.models import ModelFolder
 from inspection_cell.stored_parts import read_image
 from inspection_cell.views.eight_bit import to_eight_bit
 
-KEPT_SHARE = 0.4  # of a box's area that must lie in a crop to be labelled there
 JPEG_QUALITY = 95
 
 
@@ -123,10 +123,9 @@ def _window(
 
 
 def _cropped(truth: Truth, window: NDArray[np.float64], width: int, height: int) -> Truth:
-    boxes = truth.boxes * np.array([width, height, width, height])
-    low, high = window[:2], window[2:]
-    cut = np.hstack([boxes[:, :2].clip(low, high), boxes[:, 2:].clip(low, high)])
-    areas, cut_areas = ((b[:, 2:] - b[:, :2]).prod(axis=1) for b in (boxes, cut))
-    kept = cut_areas >= KEPT_SHARE * areas
-    shares = (cut[kept] - np.tile(low, 2)) / np.tile(high - low, 2)
-    return Truth(shares, tuple(np.array(truth.labels, dtype=object)[kept]))
+    x0, y0, x1, y1 = (int(value) for value in window)
+    boxes_px = truth.boxes * np.array([width, height, width, height])
+    whole = Labels(boxes_px, tuple(range(len(truth))))
+    cut = whole.cropped(x0, y0, x1 - x0, y1 - y0)
+    shares = cut.boxes_px / np.tile([x1 - x0, y1 - y0], 2)
+    return Truth(shares, tuple(truth.labels[index] for index in cut.classes))

@@ -8,7 +8,6 @@ from pathlib import Path
 from inspection_cell.errors import ModelError
 from inspection_cell.learning.challenge import Challenge, find_challenge, load_challenge
 from inspection_cell.learning.parity import (
-    LOWEST_SCORE,
     THRESHOLD,
     Comparison,
     Run,
@@ -31,6 +30,7 @@ from inspection_cell.ultralytics_adapter.exporting import FORMATS, Exported, exp
 from inspection_cell.ultralytics_adapter.quantising import MOST_IMAGES
 from inspection_cell.views.detectors import load_export, load_trained
 from inspection_cell.views.eight_bit import to_eight_bit
+from inspection_cell.views.heads import LOWEST_SCORE
 
 EXPORTS = 'exports'
 

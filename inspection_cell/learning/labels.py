@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.geometry import read_only
+from inspection_cell.views.overlap import areas
 
 LabelKind = Literal['boxes', 'oriented', 'outlines']  # for detection, obb, segmentation
 MIN_SIDE_PX = 10.0  # thinner boxes, of scratches, may hold no cell of the network's finest grid
@@ -95,9 +96,3 @@ def thickened(
     grow = np.maximum(least_px - (boxes[:, 2:] - boxes[:, :2]), 0.0) / 2.0
     grown: NDArray[np.float64] = np.hstack([boxes[:, :2] - grow, boxes[:, 2:] + grow])
     return grown.clip(0, (shape[1], shape[0], shape[1], shape[0]))
-
-
-def areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Areas (N,) of boxes (N, 4)."""
-    found: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
-    return found

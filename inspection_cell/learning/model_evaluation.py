@@ -23,8 +23,8 @@ from inspection_cell.recipe import Recipe, load_recipe
 from inspection_cell.views.calibrated import calibrated
 from inspection_cell.views.detections import Detector
 from inspection_cell.views.detectors import load_detector, load_export, load_trained
+from inspection_cell.views.heads import LOWEST_SCORE
 
-LOW_FLOOR = 0.001  # average precision needs the low scores too
 FOLD = 'fold'
 PYTORCH = 'pytorch'
 
@@ -136,15 +136,15 @@ def _raw_detector(
     if request.image_size is None and recipe is not None and recipe.file.detection is not None:
         size = recipe.file.detection.image_size
     if request.backend is None:
-        return load_detector(folder, size, floor_score=LOW_FLOOR, calibrated=False)
+        return load_detector(folder, size, floor_score=LOWEST_SCORE, calibrated=False)
     if request.backend == PYTORCH:
-        return load_trained(folder, size, floor_score=LOW_FLOOR)
+        return load_trained(folder, size, floor_score=LOWEST_SCORE)
     exports = {f'{one.backend}-{one.precision}': one for one in reversed(folder.file.exports)}
     exports = {one.backend: one for one in reversed(folder.file.exports)} | exports
     if request.backend not in exports:
         known = ', '.join([PYTORCH, *exports])
         raise ModelError(f'{folder.path}: no backend {request.backend!r}; it has {known}')
-    return load_export(folder, exports[request.backend], size, floor_score=LOW_FLOOR)
+    return load_export(folder, exports[request.backend], size, floor_score=LOWEST_SCORE)
 
 
 def _thresholds(

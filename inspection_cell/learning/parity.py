@@ -23,7 +23,6 @@ from inspection_cell.models import Parity, Precision
 from inspection_cell.views.detections import Detections, Detector
 
 THRESHOLD = 0.25
-LOWEST_SCORE = 0.001  # what detectors keep, for the average precision
 MIN_BOXES = 10  # fewer prove nothing
 WORST_KEPT = 12
 ROUNDING = 1e-6

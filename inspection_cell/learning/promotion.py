@@ -20,11 +20,12 @@ from inspection_cell.learning.challenge import (
     find_challenge,
     load_challenge,
 )
-from inspection_cell.learning.parity import LOWEST_SCORE, run_challenge
+from inspection_cell.learning.parity import run_challenge
 from inspection_cell.learning.promoted import History, PromotedModels
 from inspection_cell.models import ModelFolder, check_model_fits, find_model, load_model_folder
 from inspection_cell.recipe import Recipe
 from inspection_cell.views.detectors import choose, load_detector
+from inspection_cell.views.heads import LOWEST_SCORE
 
 DRAWS = 1000
 CONFIDENCE = 0.95

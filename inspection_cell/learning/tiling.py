@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.learning.labels import Labels, areas
+from inspection_cell.learning.labels import Labels
 from inspection_cell.learning.rendering import LabelledImage
 from inspection_cell.sim.labels import CLASSES
+from inspection_cell.views.overlap import areas
 
 MAX_TILES = 4  # per image with defects
 PLAIN_TILES = 4  # per image without: whole images show far less defects than tiles do

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.errors import ModelError
 from inspection_cell.observations import Image
+from inspection_cell.views.preprocessing import fit
 
-STRIDE, GREY = 32, 114
 MOST_IMAGES = 128  # the statistics do not change with more
 
 
@@ -69,15 +68,7 @@ def _decoding(network: Any) -> Iterator[str]:  # noqa: ANN401  (the vendor's own
 
 
 def _input(image: Image) -> NDArray[np.float32]:
-    """(1, 3, H, W) RGB from 0 to 1, padded to the network's stride."""
-    pixels = image.pixels
-    if pixels.dtype != np.uint8:
-        raise ModelError(f'int8: expected 8 bit images to calibrate with, got {pixels.dtype}')
-    code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
-    colour = cv2.cvtColor(pixels, code)
-    below, right = -colour.shape[0] % STRIDE, -colour.shape[1] % STRIDE
-    padded = cv2.copyMakeBorder(
-        colour, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(GREY, GREY, GREY)
-    )
-    planes: NDArray[np.float32] = padded.transpose(2, 0, 1)[None].astype(np.float32) / 255.0
+    """(1, 3, H, W) RGB from 0 to 1: what the detectors show the network."""
+    colour = fit(image).pixels[..., ::-1]
+    planes: NDArray[np.float32] = colour.transpose(2, 0, 1)[None].astype(np.float32) / 255.0
     return np.ascontiguousarray(planes)

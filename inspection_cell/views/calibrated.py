@@ -7,33 +7,18 @@ from numpy.typing import NDArray
 
 from inspection_cell.models import Calibrations
 from inspection_cell.observations import Image
-from inspection_cell.views.detections import Detections, Detector
+from inspection_cell.views.detections import AroundDetector, Detections, Detector
 
 EDGE = 1e-6  # scores of 0 and 1 have no logit
 
 
-class CalibratedDetector:
+class CalibratedDetector(AroundDetector):
     """Another detector's boxes with calibrated scores."""
 
     def __init__(self, detector: Detector, calibrations: Calibrations) -> None:
         """Take both as they are."""
-        self._detector = detector
+        super().__init__(detector)
         self._calibrations = calibrations
-
-    @property
-    def backend(self) -> str:
-        """What computes."""
-        return self._detector.backend
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names that it may give."""
-        return self._detector.classes
-
-    @property
-    def model_hash(self) -> str:
-        """The sha256 of its weights."""
-        return self._detector.model_hash
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """The boxes of each 8 bit image, the most probable first."""

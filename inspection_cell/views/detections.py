@@ -99,3 +99,26 @@ class Detector(Protocol):
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """The boxes of each 8 bit image; never dependent on the other images of the call."""
         ...
+
+
+class AroundDetector:
+    """Base of detectors that change what another one sees or says, and are that one otherwise."""
+
+    def __init__(self, detector: Detector) -> None:
+        """Take the detector as it is."""
+        self._detector = detector
+
+    @property
+    def backend(self) -> str:
+        """What computes."""
+        return self._detector.backend
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names that it may give."""
+        return self._detector.classes
+
+    @property
+    def model_hash(self) -> str:
+        """The sha256 of its weights."""
+        return self._detector.model_hash

@@ -17,6 +17,7 @@ FINER = 4  # the network's input against a segmentation's prototypes
 MARGIN = 2  # prototypes that bilinear enlarging needs around a box
 UNKNOWN = -1  # a side of a shape that only a run shows
 FLOOR_SCORE = 0.05  # below, boxes are noise that costs time
+LOWEST_SCORE = 0.001  # kept instead where average precision is measured
 
 
 def decode(

@@ -11,10 +11,8 @@ Boxes = NDArray[np.float64]
 
 def iou_matrix(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     """Intersection over union (N, M) of boxes (N, 4) and (M, 4), x0, y0, x1, y1."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    total = _areas(first)[:, None] + _areas(second)[None, :] - shared
+    shared = shared_areas(first, second)
+    total = areas(first)[:, None] + areas(second)[None, :] - shared
     overlap: NDArray[np.float64] = shared / np.maximum(total, 1e-12)
     return overlap
 
@@ -39,6 +37,15 @@ def match_boxes(
     )
 
 
-def _areas(boxes: Boxes) -> NDArray[np.float64]:
-    areas: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
-    return areas
+def shared_areas(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """Areas (N, M) that boxes (N, 4) and (M, 4) have in common."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared: NDArray[np.float64] = (high - low).clip(0).prod(axis=2)
+    return shared
+
+
+def areas(boxes: Boxes) -> NDArray[np.float64]:
+    """Areas (N,) of boxes (N, 4); 0 where a corner lies beyond the other."""
+    found: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
+    return found

@@ -120,7 +120,7 @@ class RunningModels:
         by_camera = self._detectors(recipe.file.detection, detector)
         if shared is None or part_type not in self._running:
             _warm(by_camera, self._cell.cameras)  # never one in work: it serves one thread
-        inspectors = self._inspectors(recipe, by_camera)
+        inspectors = self._inspectors(recipe, detector, by_camera)
         return RunningModel(part_type, folder, size, detector, inspectors)
 
     def _detectors(self, detection: Detection, detector: Detector) -> dict[str, Detector]:
@@ -130,15 +130,15 @@ class RunningModels:
         return {name: one if one is detector else sliced for name, one in own.items()}
 
     def _inspectors(
-        self, recipe: Recipe, detectors: Mapping[str, Detector]
+        self, recipe: Recipe, detector: Detector, by_camera: Mapping[str, Detector]
     ) -> dict[str, DetectionInspector]:
-        """By camera; those that see through the same detector share one, and its calls."""
+        """By camera; those that see alike share one, and its calls. It cuts the tiles itself."""
         reference = self._references[recipe.part_type]
-        by_detector = {
-            id(one): DetectionInspector(recipe, reference, one, self._evidence)
-            for one in {id(one): one for one in detectors.values()}.values()
+        alike = {
+            id(one): DetectionInspector(recipe, reference, detector, self._evidence)
+            for one in by_camera.values()
         }
-        return {name: by_detector[id(one)] for name, one in detectors.items()}
+        return {name: alike[id(one)] for name, one in by_camera.items()}
 
     def put(self, model: RunningModel) -> None:
         """Use a model from the next inspection of its part type on."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.observations import Image
 from inspection_cell.recipe import Detection
-from inspection_cell.views.detections import Detections, Detector
+from inspection_cell.views.detections import AroundDetector, Detections, Detector
 from inspection_cell.views.tiles import concatenated, cut_sides, merge, tile_starts
 
 
@@ -19,7 +19,7 @@ def detector_for_sensor(detector: Detector, detection: Detection, sensor: str) -
     return SlicedDetector(detector, slicing.tile_px, slicing.overlap_px, slicing.labels)
 
 
-class SlicedDetector:
+class SlicedDetector(AroundDetector):
     """Another detector, on tiles; all tiles of all images go in one call.
 
     As in SAHI (Akyon et al., 2022), but what a seam cuts is joined again, not only suppressed.
@@ -39,24 +39,9 @@ class SlicedDetector:
         labels: Collection[str] | None = None,
     ) -> None:
         """Take the detector as it is."""
-        self._detector = detector
+        super().__init__(detector)
         self._tile_px, self._overlap_px = tile_px, overlap_px
         self._labels = labels
-
-    @property
-    def backend(self) -> str:
-        """What computes."""
-        return self._detector.backend
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names that it may give."""
-        return self._detector.classes
-
-    @property
-    def model_hash(self) -> str:
-        """The sha256 of its weights."""
-        return self._detector.model_hash
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """The boxes of each 8 bit image, best first; one for what several tiles show."""

@@ -7,7 +7,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from inspection_cell.views.detections import Detections
-from inspection_cell.views.overlap import iou_matrix
+from inspection_cell.views.overlap import areas, iou_matrix, shared_areas
 
 Boxes = NDArray[np.float64]
 SAME_IOU = 0.5  # two tiles that show the whole thing agree by at least this
@@ -72,10 +72,10 @@ def concatenated(parts: list[Detections]) -> Detections:
 def _same(found: Detections, tiles: NDArray[np.intp], cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(N, N) which pairs show the same thing."""
     boxes, labels = found.boxes_px, np.array(found.labels)
-    shared, areas = _shared_areas(boxes), _areas(boxes)
+    shared, own = shared_areas(boxes, boxes), areas(boxes)
     any_cut: NDArray[np.bool_] = np.any(cut, axis=1)
     agree = iou_matrix(boxes, boxes) >= SAME_IOU
-    part = any_cut[:, None] & (shared >= COVERED * areas[:, None])  # row lies in column
+    part = any_cut[:, None] & (shared >= COVERED * own[:, None])  # row lies in column
     # Row reaches over its right or lower border, column over its left or upper one.
     onward = (cut[:, None, 2] & cut[None, :, 0]) | (cut[:, None, 3] & cut[None, :, 1])
     continued = onward & (shared > 0)
@@ -87,12 +87,13 @@ def _same(found: Detections, tiles: NDArray[np.intp], cut: NDArray[np.bool_]) ->
 
 def _joined(found: Detections, members: NDArray[np.intp], cut: NDArray[np.bool_]) -> Detections:
     """One group as one: the best box that shows all of it, or all of them together."""
-    group = found.chosen(members[np.argsort(-found.scores[members], kind='stable')])
+    order = members[np.argsort(-found.scores[members], kind='stable')]
+    group = found.chosen(order)
     if len(group) == 1:
         return group
-    order = members[np.argsort(-found.scores[members], kind='stable')]
-    shared, areas = _shared_areas(group.boxes_px), _areas(group.boxes_px)
-    covers = (shared >= COVERED * areas[:, None]).all(axis=0) & ~cut[order].any(axis=1)
+    boxes = group.boxes_px
+    shared, own = shared_areas(boxes, boxes), areas(boxes)
+    covers = (shared >= COVERED * own[:, None]).all(axis=0) & ~cut[order].any(axis=1)
     if covers.any():
         shown = group.chosen([int(np.argmax(covers))])
         return Detections(shown.boxes_px, group.scores[:1], group.labels[:1], shown.polygons_px)
@@ -117,15 +118,3 @@ def _united(polygons: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
     largest = max(contours, key=cv2.contourArea)[:, 0, :]
     outline: NDArray[np.float64] = largest.astype(np.float64) + corner
     return outline
-
-
-def _shared_areas(boxes: Boxes) -> NDArray[np.float64]:
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared: NDArray[np.float64] = (high - low).clip(0).prod(axis=2)
-    return shared
-
-
-def _areas(boxes: Boxes) -> NDArray[np.float64]:
-    areas: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return areas

@@ -13,7 +13,7 @@ from inspection_cell.cell import load_cell
 from inspection_cell.learning.challenge import load_challenge
 from inspection_cell.learning.exporting import ExportPlan, Format, export
 from inspection_cell.learning.labels import Labels
-from inspection_cell.learning.parity import LOWEST_SCORE, run_challenge
+from inspection_cell.learning.parity import run_challenge
 from inspection_cell.models import export_sha256, find_model, load_model_folder
 from inspection_cell.recipe import load_recipe
 from inspection_cell.sim.labels import CLASSES
@@ -21,6 +21,7 @@ from inspection_cell.sim.plan import plan_parts
 from inspection_cell.sim.seeds import Purpose
 from inspection_cell.sim.station import Station
 from inspection_cell.views.detectors import load_trained
+from inspection_cell.views.heads import LOWEST_SCORE
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 CROP_WIDTH, CROP_HEIGHT = 320, 224

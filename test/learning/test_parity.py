@@ -8,10 +8,11 @@ import pytest
 
 from inspection_cell.errors import DataError
 from inspection_cell.learning.challenge import Challenge, ChallengeImage
-from inspection_cell.learning.parity import LOWEST_SCORE, Run, compare, run_challenge
+from inspection_cell.learning.parity import Run, compare, run_challenge
 from inspection_cell.observations import Image
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.detectors import load_export
+from inspection_cell.views.heads import LOWEST_SCORE
 
 WEIGHTS = 'w' * 64
 BOX = (10.0, 10.0, 50.0, 50.0)

@@ -8,6 +8,7 @@ import pytest
 from inspection_cell.cell import Cell, load_cell
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.locations import demo_cell, demo_recipes, share_folder
+from inspection_cell.observations import Image, Observation, ViewKey
 from inspection_cell.recipe import Slicing, load_recipe
 from inspection_cell.views import running_models
 from inspection_cell.views.detections import Detections
@@ -77,6 +78,20 @@ def test_cameras_on_tiles_share_a_call_of_their_own_and_tiles_are_warm_too(cell,
     )
     assert left is right is not front
     assert {(640, 640), (960, 1280)} <= {size for call in loaded[0].shown for size in call}
+
+
+def test_an_image_is_cut_into_tiles_once(cell, tmp_path, loaded):
+    bracket = recipes()[0]
+    slicing = Slicing(tile_px=640, overlap_px=64, sensors=('left',), labels=('scratch',))
+    detection = bracket.file.detection.model_copy(update={'slicing': slicing})
+    bracket = replace(bracket, file=bracket.file.model_copy(update={'detection': detection}))
+    inspector = running(cell, tmp_path, bracket).inspector('i', 'bracket', 'left')
+    loaded[0].shown.clear()
+    held = bracket.file.presentations['top'].pose.transform()
+    camera = cell.cameras['left'].pose.transform()
+    image = Image(np.zeros((960, 1280, 3), dtype=np.uint8))
+    inspector.inspect(Observation('i', ViewKey('top', 'left'), 1, image, held, camera))
+    assert loaded[0].shown == [[(640, 640)] * 6 + [(960, 1280)]]
 
 
 def test_an_inspection_keeps_its_model_until_many_others_have_begun(cell, tmp_path, loaded):

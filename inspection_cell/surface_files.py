@@ -28,11 +28,11 @@ from inspection_cell.recipe import (
 from inspection_cell.reference import METRES_PER_UNIT, ReferenceMesh, load_mesh
 from inspection_cell.schema import Pose
 from inspection_cell.stored_parts import read_pose, read_scan
+from inspection_cell.surface.comparison import Comparison, compare, not_registered
+from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.global_search import search_pose
+from inspection_cell.surface.registration import Registered
 from inspection_cell.verdict import judge
-from inspection_cell.views.comparison import Comparison, compare, not_registered
-from inspection_cell.views.deviation import DeviationField
-from inspection_cell.views.global_search import search_pose
-from inspection_cell.views.registration import Registered
 from inspection_cell.views.surface import view_findings
 
 Units = Literal['mm', 'm']

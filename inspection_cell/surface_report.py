@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from inspection_cell.errors import DataError
 from inspection_cell.geometry import Points
+from inspection_cell.surface.registration import thinned
 from inspection_cell.surface_files import SurfaceResult
-from inspection_cell.views.registration import thinned
 
 SUFFIXES = ('.png', '.html')
 SHOWN_POINTS = 120_000

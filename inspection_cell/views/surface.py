@@ -20,11 +20,11 @@ from inspection_cell.geometry import Points, Transform, invert
 from inspection_cell.observations import Observation, Scan
 from inspection_cell.recipe import Recipe, Registration, Surface
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.views.comparison import Comparison, compare
-from inspection_cell.views.deviation import DeviationField
+from inspection_cell.surface.comparison import Comparison, compare
+from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.regions import Region
+from inspection_cell.surface.registration import Registered
 from inspection_cell.views.ply import ply_bytes
-from inspection_cell.views.regions import Region
-from inspection_cell.views.registration import Registered
 
 
 @dataclass(frozen=True, slots=True)

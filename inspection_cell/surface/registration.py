@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from inspection_cell.geometry import Points, Transform, rigid, transform_points
 from inspection_cell.recipe import Registration
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.views.deviation import DeviationField, Deviations
+from inspection_cell.surface.deviation import DeviationField, Deviations
 
 MIN_POINTS = 200
 COARSE_POINTS = 1000

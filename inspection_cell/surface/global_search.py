@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from inspection_cell.geometry import Points, Transform, invert, rigid, transform_points
-from inspection_cell.views.deviation import DeviationField
-from inspection_cell.views.registration import MIN_POINTS, refine, thinned
+from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.registration import MIN_POINTS, refine, thinned
 
 TRIPLES = 60_000
 SCORED = 1500  # triples that fit in size are scored, at most

@@ -8,9 +8,9 @@ from scipy.spatial import cKDTree
 
 from inspection_cell.geometry import Points, Transform, transform_points
 from inspection_cell.recipe import Surface
-from inspection_cell.views.deviation import DeviationField, Deviations
-from inspection_cell.views.regions import Region, find_regions, point_spacing_m
-from inspection_cell.views.registration import Registered, points_near, register
+from inspection_cell.surface.deviation import DeviationField, Deviations
+from inspection_cell.surface.regions import Region, find_regions, point_spacing_m
+from inspection_cell.surface.registration import Registered, points_near, register
 
 _SEEN_SPACINGS = 1.5
 _LEAST_SEEN_M = 0.5e-3

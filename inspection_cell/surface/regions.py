@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from inspection_cell.geometry import Points, rigid
-from inspection_cell.views.deviation import DeviationField, Deviations
+from inspection_cell.surface.deviation import DeviationField, Deviations
 
 NEIGHBOURS = 12
 NEAREST = 5  # of them tell the height of a peak, which the median of all flattens

@@ -3,7 +3,7 @@ import open3d as o3d
 import pytest
 
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.views.deviation import DeviationField
+from inspection_cell.surface.deviation import DeviationField
 
 
 def around(mesh: ReferenceMesh, count: int, reach_m: float, seed: int) -> np.ndarray:

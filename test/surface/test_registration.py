@@ -6,8 +6,8 @@ from scipy.spatial.transform import Rotation
 from inspection_cell.geometry import Transform, rigid, transform_points
 from inspection_cell.recipe import Registration
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.views.deviation import DeviationField
-from inspection_cell.views.registration import Registered, register
+from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.registration import Registered, register
 
 LIMITS = Registration()
 

@@ -3,8 +3,8 @@ import pytest
 from scipy.spatial import cKDTree
 
 from inspection_cell.geometry import transform_points
-from inspection_cell.views.deviation import DeviationField
-from inspection_cell.views.regions import find_regions, point_spacing_m
+from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.regions import find_regions, point_spacing_m
 
 TOLERANCE_MM = (-0.15, 0.15)
 

@@ -1,0 +1,1 @@
+"""Scans against the reference: registration, deviation, defects, features, what was seen."""

@@ -43,6 +43,15 @@ class PresenceStatus(IntEnum):
     ABSENT = 2
 
 
+class Conformity(IntEnum):
+    """What a measurement says about its limit, its uncertainty considered (ISO 14253-1)."""
+
+    UNKNOWN = 0  # not a measurement: value and limit decide
+    CONFORMS = 1  # within the limit by more than the uncertainty
+    UNCERTAIN = 2  # nearer to the limit than the uncertainty
+    BREAKS = 3  # beyond the limit by more than the uncertainty
+
+
 @dataclass(frozen=True, slots=True)
 class Presence:
     """Positive evidence of the part in one view, in words, with its measure in [0, 1]."""
@@ -61,11 +70,15 @@ class Finding:
             `process_<measure>` of a signal.
         score: confidence in [0, 1]; 1.0 for a measured region or signal.
         value: the measured quantity in `unit`, judged against `limit`; 0 where there is none.
+        uncertainty: of `value`, expanded (k = 2); 0 where it is not known.
+        conformity: what a measurement says about its limit.
         box_px: (4,) x0, y0, x1, y1 in the image, for cameras.
         polygon_px: (K, 2) outline in the image, where the model gives one.
         position_m: (3,) in the part frame, where the view knows it (scans do).
         normal: (3,) unit, outward, part frame.
         length_mm: longest extent on the surface.
+        width_mm: extent across the longest.
+        volume_mm3: between surface and reference.
         peak_mm: largest signed deviation, positive outward.
         not_judged: why it does not count (a mask, a region of interest); empty: it does.
     """
@@ -81,7 +94,11 @@ class Finding:
     normal: NDArray[np.float64] | None = None
     area_mm2: float = 0.0
     length_mm: float = 0.0
+    width_mm: float = 0.0
+    volume_mm3: float = 0.0
     peak_mm: float = 0.0
+    uncertainty: float = 0.0
+    conformity: Conformity = Conformity.UNKNOWN
     not_judged: str = ''
 
     def __post_init__(self) -> None:
@@ -178,6 +195,8 @@ class Defect:
         normal: (3,) unit, outward, part frame.
         probability: that it is real, in [0, 1].
         value: the measured quantity in `unit` that the recipe limits (length, area or peak).
+        uncertainty: of `value`, expanded (k = 2); 0 where it is not known.
+        conformity: what a measurement says about its limit; UNKNOWN for what cameras saw.
     """
 
     label: str
@@ -185,11 +204,15 @@ class Defect:
     position_m: NDArray[np.float64] | None = None
     normal: NDArray[np.float64] | None = None
     length_mm: float = 0.0
+    width_mm: float = 0.0
     area_mm2: float = 0.0
+    volume_mm3: float = 0.0
     peak_mm: float = 0.0
     value: float = 0.0
     limit: float = 0.0
     unit: str = ''
+    uncertainty: float = 0.0
+    conformity: Conformity = Conformity.UNKNOWN
     sources: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
@@ -248,8 +271,14 @@ class Verdict:
     model_hash: str = ''  # the one detector of all camera views; empty: none, or several
 
 
+MEASURES = (
+    *('value', 'limit', 'uncertainty'),
+    *('area_mm2', 'length_mm', 'width_mm', 'volume_mm3', 'peak_mm'),
+)
+
+
 def _refuse_nan(measured: Finding | Defect, where: str) -> None:
     """A NaN exceeds no limit: it would let a defect pass."""
-    for name in ('value', 'limit', 'area_mm2', 'length_mm', 'peak_mm'):
+    for name in MEASURES:
         if math.isnan(getattr(measured, name)):
             raise DataError(f'{where}: {name} is not a number')

@@ -49,6 +49,18 @@ def transform_points(transform_a_to_b: Transform, points_a: NDArray[np.floating]
     return points_b
 
 
+def inside_box(points: NDArray[np.generic], low: ArrayLike, high: ArrayLike) -> NDArray[np.bool_]:
+    """(N,) which points (N, 3) have low <= point < high in every coordinate.
+
+    By columns: NumPy is slow at reducing three values a million times.
+    """
+    inside = np.ones(len(points), dtype=np.bool_)
+    for axis, (least, beyond) in enumerate(zip(np.asarray(low), np.asarray(high), strict=True)):
+        inside &= points[:, axis] >= least
+        inside &= points[:, axis] < beyond
+    return inside
+
+
 def rotate_vectors(transform_a_to_b: Transform, vectors_a: NDArray[np.floating]) -> Points:
     """Rotate (N, 3) directions from frame a to frame b."""
     vectors_b: Points = vectors_a @ transform_a_to_b[:3, :3].T

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,9 +10,8 @@ from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner, Seconds
 from inspection_cell.errors import ConfigError, Problem
 from inspection_cell.mask_file import Mask, Region, where_problems
 from inspection_cell.schema import Name, Pose, Share, StrictModel, load_yaml
+from inspection_cell.surface_file import PositiveMm, Surface, surface_problems
 from inspection_cell.zone_file import Zone
-
-PositiveMm = Annotated[float, Field(gt=0.0, le=10_000.0)]
 
 
 class Reference(StrictModel):
@@ -114,41 +113,6 @@ class Detection(StrictModel):
         for label in (self.slicing and self.slicing.labels) or ():
             if label not in used:
                 raise ValueError(f'slicing.labels: {label!r} is no class or feature')
-        return self
-
-
-class Registration(StrictModel):
-    """When a scan counts as this part."""
-
-    max_shift_mm: PositiveMm = 8.0
-    """Greatest correction of the robot's pose, mm."""
-    max_rotation_deg: float = Field(default=8.0, gt=0, le=180)
-    """Greatest correction of the robot's pose, degrees."""
-    inlier_mm: PositiveMm = 1.0
-    """A scan point this near to the reference is explained by it, mm."""
-    min_explained: Share = 0.8
-    """Share of the scan's points that the reference must explain."""
-    max_residual_mm: PositiveMm = 0.3
-    """Root mean square distance of the explained points, mm."""
-
-
-class Surface(StrictModel):
-    """Comparison of scans with the reference."""
-
-    tolerance_mm: tuple[float, float]
-    """Lower and upper limit of the signed deviation, mm (positive: too much material)."""
-    min_area_mm2: float = Field(default=1.0, gt=0)
-    """Regions smaller than this are no findings, mm²."""
-    crop_mm: PositiveMm = 20.0
-    """Scan points farther than this from the reference at the robot's pose do not count, mm."""
-    registration: Registration = Registration()
-    """When a scan counts as this part."""
-
-    @model_validator(mode='after')
-    def _ordered(self) -> Self:
-        low, high = self.tolerance_mm
-        if not low < 0 < high:
-            raise ValueError('tolerance_mm must be [negative, positive]')
         return self
 
 
@@ -335,6 +299,7 @@ def _zone_problems(file: RecipeFile) -> list[Problem]:
     problems = []
     if file.zones and file.reference == 'none':
         problems.append(Problem('zones', ', '.join(file.zones), 'only with a reference mesh'))
+    problems += surface_problems(file.surface, dict(file.zones))
     if file.detection is None:
         return problems
     sensors = {name for held in file.presentations.values() for name in held.sensors}

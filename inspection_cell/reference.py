@@ -114,6 +114,12 @@ class ReferenceMesh:
         a, b, c = np.moveaxis(self.vertices[self.triangles[faces]], 1, 0)
         return a + u[:, None] * (b - a) + v[:, None] * (c - a), faces
 
+    def distances_m(self, points_part: Points) -> NDArray[np.float64]:
+        """(N,) unsigned distances of points (N, 3) from the surface, metres."""
+        query = o3d.core.Tensor.from_numpy(np.ascontiguousarray(points_part, dtype=np.float32))
+        distances: NDArray[np.float64] = self.scene.compute_distance(query).numpy().astype(float)
+        return distances
+
     def cast(
         self, transform_part_to_sensor: Transform, directions: Points
     ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:

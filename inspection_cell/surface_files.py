@@ -13,7 +13,8 @@ from inspection_cell.cell import Cell, CellFile, Scanner
 from inspection_cell.errors import DataError
 from inspection_cell.findings import Decision, Defect, Verdict
 from inspection_cell.fusion.fuse import fuse
-from inspection_cell.geometry import Points, Transform, invert
+from inspection_cell.geometry import Transform, invert
+from inspection_cell.locations import user_data_folder
 from inspection_cell.observations import Observation, Scan, ViewKey
 from inspection_cell.recipe import (
     CoverageDemand,
@@ -21,8 +22,6 @@ from inspection_cell.recipe import (
     Recipe,
     RecipeFile,
     Reference,
-    Registration,
-    Surface,
     load_recipe,
 )
 from inspection_cell.reference import METRES_PER_UNIT, ReferenceMesh, load_mesh
@@ -31,9 +30,12 @@ from inspection_cell.stored_parts import read_pose, read_scan
 from inspection_cell.surface.comparison import Comparison, compare, not_registered
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.global_search import search_pose
+from inspection_cell.surface.limits import Limits, limits_of
 from inspection_cell.surface.registration import Registered
+from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.verdict import judge
-from inspection_cell.views.surface import view_findings
+from inspection_cell.views.surface import CACHE, view_findings
+from inspection_cell.zones import resolve_zones
 
 Units = Literal['mm', 'm']
 DEFAULT_TOLERANCE_MM = (-0.5, 0.5)
@@ -61,8 +63,8 @@ class SurfaceResult:
     verdict: Verdict
     registered: Registered
     points: int
-    points_part: Points
-    deviation_mm: NDArray[np.float64]
+    points_part: NDArray[np.floating]
+    deviation_mm: NDArray[np.floating]
     tolerance_mm: tuple[float, float]
     coverage: float
     seconds: float
@@ -124,7 +126,9 @@ def inspect_files(
     known = _recipe(reference, mesh, units, tolerance_mm, recipe, start is not None)
     surface = known.file.surface
     assert surface is not None
-    compared = _compared(points, start, DeviationField(mesh), surface, seed)
+    zones = resolve_zones(known, mesh)
+    field = DeviationField(mesh, user_data_folder() / CACHE)
+    compared = _compared(points, start, field, surface, limits_of(surface, zones), seed)
     pose = compared.registered.transform_scan_to_part
     observation = Observation('file', VIEW, 0, Scan(points), invert(pose), np.eye(4))
     view = view_findings(observation, compared, surface, mesh)
@@ -168,6 +172,7 @@ def _compared(
     start: Transform | None,
     field: DeviationField,
     surface: Surface,
+    limits: Limits,
     seed: int,
 ) -> Comparison:
     misfit = _size_misfit(points, field.reference)
@@ -181,7 +186,7 @@ def _compared(
         if found.reason:
             refused = Registered(start, explained=found.explained, reason=found.reason)
             return not_registered(field, refused)
-    return compare(points, start, field, surface)
+    return compare(points, start, field, surface, limits)
 
 
 def _size_misfit(points: NDArray[np.float32], reference: ReferenceMesh) -> str:
@@ -224,6 +229,7 @@ def _recipe(
         reference=Reference(mesh=path.name, units=units),
         presentations={VIEW.presentation: Presentation(pose=_here(), sensors=(VIEW.sensor,))},
         surface=surface,
+        zones={} if given is None else given.file.zones,
         coverage=given.file.coverage if given is not None else CoverageDemand(),
     )
     return Recipe(path, '' if given is None else given.sha256, file)
@@ -239,7 +245,7 @@ def _here() -> Pose:
     return Pose(position_mm=(0.0, 0.0, 0.0), rpy_deg=(0.0, 0.0, 0.0))
 
 
-def _spread(deviation_mm: NDArray[np.float64]) -> dict[str, float] | None:
+def _spread(deviation_mm: NDArray[np.floating]) -> dict[str, float] | None:
     if len(deviation_mm) == 0:
         return None
     p50, p95, p99 = np.percentile(np.abs(deviation_mm), [50, 95, 99])

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from inspection_cell import __version__
 from inspection_cell.findings import (
+    Conformity,
     Decision,
     Defect,
     PresenceStatus,
@@ -100,8 +101,10 @@ def _defect_reasons(recipe: Recipe, fused: Fused) -> list[Reason]:
         of_process = any(is_process(recipe, source.view) for source in defect.sources)
         text = _describe_process(defect) if of_process else describe(defect)
         # A signal's limit bounds from above or below; its inspector tells only what is beyond.
-        if not of_process and not exceeds(defect.value, defect.limit):
+        if not of_process and _within(defect):
             code, decision = 'defect_within_limit', Decision.ACCEPT
+        elif defect.conformity is Conformity.UNCERTAIN:
+            code, decision = 'measurement_uncertain', Decision.REVIEW
         elif defect.probability >= limits.reject_probability:
             code, decision = 'defect', Decision.REJECT
         elif defect.probability >= limits.review_probability:
@@ -113,13 +116,20 @@ def _defect_reasons(recipe: Recipe, fused: Fused) -> list[Reason]:
     return reasons
 
 
+def _within(defect: Defect) -> bool:
+    if defect.conformity is Conformity.UNKNOWN:
+        return not exceeds(defect.value, defect.limit)
+    return defect.conformity is Conformity.CONFORMS
+
+
 def describe(defect: Defect) -> str:
     """One defect in words: `scratch 0.81 seen by left at top, 12.4 mm long; limit 3 mm`."""
     seen_by = _views_in_words({source.view for source in defect.sources})
     text = f'{defect.label} {defect.probability:.2f} seen by {seen_by}'
     unit = f' {defect.unit}' if defect.unit else ''
     if defect.peak_mm and defect.value == defect.peak_mm:
-        text += f', {defect.value:+.2f}{unit} off the reference'
+        around = f' ± {defect.uncertainty:.2g}' if defect.uncertainty else ''
+        text += f', {defect.value:+.2f}{around}{unit} off the reference'
     elif defect.value and defect.unit == 'mm':
         text += f', {defect.value:.1f} mm long'
     elif defect.value:

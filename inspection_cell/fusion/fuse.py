@@ -161,11 +161,15 @@ class _Fusion:
             anchor.position_m,
             anchor.normal,
             length_mm=_length_mm(group),
+            width_mm=max(found.finding.width_mm for found in group),
             area_mm2=max(found.finding.area_mm2 for found in group),
+            volume_mm3=max(found.finding.volume_mm3 for found in group),
             peak_mm=max((found.finding.peak_mm for found in group), key=abs),
             value=measure.value,
             limit=measure.limit,
             unit=measure.unit,
+            uncertainty=measure.uncertainty,
+            conformity=measure.conformity,
             sources=tuple(_source(found) for found in group),
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
+from inspection_cell.findings import Conformity
 from inspection_cell.fusion.projection import Located, length_mm
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import ClassLimit, Recipe
@@ -22,6 +23,15 @@ class Measure:
     value: float
     limit: float
     unit: str
+    uncertainty: float = 0.0
+    conformity: Conformity = Conformity.UNKNOWN
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it is beyond its limit; a measurement knows by itself."""
+        if self.conformity is not Conformity.UNKNOWN:
+            return self.conformity is Conformity.BREAKS
+        return exceeds(self.value, self.limit)
 
 
 def exceeds(value: float, limit: float) -> bool:
@@ -49,7 +59,7 @@ def worst_measure(
 
 def _severity(measure: Measure) -> tuple[bool, float, float, str]:
     ratio = inf if measure.limit == 0.0 else measure.value / measure.limit
-    return exceeds(measure.value, measure.limit), measure.score, ratio, measure.label
+    return measure.beyond, measure.score, ratio, measure.label
 
 
 def _of_region(recipe: Recipe, located: Located) -> Measure:
@@ -59,7 +69,9 @@ def _of_region(recipe: Recipe, located: Located) -> Measure:
     else:
         low, high = recipe.file.surface.tolerance_mm if recipe.file.surface else (0.0, 0.0)
         value, limit, unit = finding.peak_mm, high if finding.peak_mm > 0 else low, 'mm'
-    return Measure(finding.label, finding.score, value, limit, unit)
+    return Measure(
+        finding.label, finding.score, value, limit, unit, finding.uncertainty, finding.conformity
+    )
 
 
 def _of_class(recipe: Recipe, label: str, imaged: Sequence[Located]) -> Measure:

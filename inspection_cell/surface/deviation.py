@@ -3,9 +3,13 @@
 The sign follows from the pseudonormal of the face, edge or vertex that is nearest (Baerentzen and
 Aanaes, "Signed distance computation using the angle weighted pseudonormal", 2005): exact for
 closed meshes, and meaningful everywhere on open ones but beyond their borders, which are marked.
+
+Most points of a scan lie where a precomputed grid knows the distance; only others are measured.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import open3d as o3d
@@ -13,6 +17,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.surface.distance_grid import DistanceGrid, Looked, load_or_build
 
 _ON_EDGE = 1e-6  # barycentric coordinate below which a point counts as on the edge
 # Which element of a triangle a closest point lies on, by the bits (w ≈ 0, u ≈ 0, v ≈ 0):
@@ -27,36 +32,86 @@ class Deviations:
     Attributes:
         points: (N, 3) the compared points, metres.
         signed_m: (N,) distance, positive outside the material, metres.
-        closest: (N, 3) nearest points of the reference, metres.
         outward: (N, 3) unit directions in which the deviation grows: the face's normal, or the
             direction of the deviation where an edge or a corner is nearest.
         beyond_border: (N,) nearest to an open border of the mesh, and beside it rather than over
             it: the reference says nothing there.
     """
 
-    points: Points
-    signed_m: NDArray[np.float64]
-    closest: Points
-    outward: Points
+    points: NDArray[np.floating]
+    signed_m: NDArray[np.floating]
+    outward: NDArray[np.floating]
     beyond_border: NDArray[np.bool_]
 
     @property
-    def signed_mm(self) -> NDArray[np.float64]:
+    def signed_mm(self) -> NDArray[np.floating]:
         """(N,) the deviations in millimetres."""
-        signed: NDArray[np.float64] = self.signed_m * 1e3
-        return signed
+        return self.signed_m * 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured(Deviations):
+    """Deviations with where on the reference they are.
+
+    Attributes:
+        closest: (N, 3) nearest points of the reference, metres.
+        faces: (N,) nearest triangles.
+    """
+
+    closest: Points
+    faces: NDArray[np.intp]
 
 
 class DeviationField:
     """Measures deviations from one reference; prepares its tables once."""
 
-    def __init__(self, reference: ReferenceMesh) -> None:
-        """Prepare the pseudonormals of faces, edges and corners."""
+    def __init__(self, reference: ReferenceMesh, cache: Path | None = None) -> None:
+        """Prepare the pseudonormals of faces, edges and corners.
+
+        Args:
+            reference: the mesh.
+            cache: folder that keeps the grid; None: it is computed anew when first needed.
+        """
         self.reference = reference
+        self._cache = cache
         self._normals, self._border = _element_tables(reference)
 
-    def measure(self, points: NDArray[np.floating]) -> Deviations:
-        """Compare (N, 3) points in the part frame, metres, with the reference."""
+    @cached_property
+    def grid(self) -> DistanceGrid:
+        """Distances near the surface, computed once per mesh."""
+        return load_or_build(self, self._cache)
+
+    def signed_m(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N,) exact deviations of points (N, 3), metres; NaN beyond an open border."""
+        measured = self.measure(points)
+        return np.where(measured.beyond_border, np.nan, measured.signed_m)
+
+    def look(self, points: NDArray[np.floating]) -> Looked:
+        """Deviations of points (N, 3) to some micrometres, for registration.
+
+        Near the surface the grid answers; what lies farther away is measured.
+        """
+        looked = self.grid.look_up(points)
+        far = np.flatnonzero(np.isnan(looked.signed_m))
+        if len(far):
+            measured = self.measure(points[far])
+            looked.signed_m[far] = measured.signed_m
+            looked.gradient[far] = measured.outward
+        return looked
+
+    def compare(self, points: NDArray[np.float32]) -> Deviations:
+        """Deviations of points (N, 3) to some micrometres: exact wherever the grid may err."""
+        looked = self.grid.look_up(points)
+        others = np.flatnonzero(~looked.trusted)
+        exact = self.measure(points[others])
+        looked.signed_m[others] = exact.signed_m
+        looked.gradient[others] = exact.outward
+        beyond_border = np.zeros(len(points), dtype=np.bool_)
+        beyond_border[others] = exact.beyond_border
+        return Deviations(points, looked.signed_m, looked.gradient, beyond_border)
+
+    def measure(self, points: NDArray[np.floating]) -> Measured:
+        """Compare (N, 3) points in the part frame, metres, exactly with the reference."""
         query = o3d.core.Tensor.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
         nearest = self.reference.scene.compute_closest_points(query)
         closest = nearest['points'].numpy().astype(np.float64)
@@ -71,7 +126,7 @@ class DeviationField:
         outward[along] = offset[along] * (sign[along] / distance[along])[:, None]
         beside = np.einsum('ij,ij->i', self.reference.normals[faces], offset)
         beyond = self._border[faces, elements] & (np.abs(beside) < 0.7 * distance)
-        return Deviations(np.asarray(points), sign * distance, closest, outward, beyond)
+        return Measured(np.asarray(points), sign * distance, outward, beyond, closest, faces)
 
 
 def _elements(uvs: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """Refinement of the robot's pose: robust point-to-plane registration that refuses to guess.
 
-Gauss-Newton on exact closest points of the mesh, with Tukey weights whose width follows the
-spread of the distances. Directions that the scan does not determine stay at the robot's pose.
+Gauss-Newton on signed distances, with Tukey weights whose width follows their spread. Directions
+that the scan does not determine stay at the robot's pose.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from inspection_cell.geometry import Points, Transform, rigid, transform_points
-from inspection_cell.recipe import Registration
+from inspection_cell.geometry import Points, Transform, inside_box, rigid, transform_points
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.surface.deviation import DeviationField, Deviations
+from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.distance_grid import Looked
+from inspection_cell.surface_file import Registration
 
 MIN_POINTS = 200
 COARSE_POINTS = 1000
 FINE_POINTS = 12_000
+_LOOKED_AT = 50_000  # points of the whole scan, from which those near the part are chosen
 ITERATIONS = 25
 COARSE_STOP_M, FINE_STOP_M = 1e-5, 1e-7
 WORTH_REFINING = 0.8  # of the share of points that must be explained
@@ -79,14 +81,13 @@ def register(
         return Registered(transform_scan_to_part, reason=reason)
     if limits.inlier_mm / 1e3 > COARSEST * field.reference.diagonal_m:
         return Registered(transform_scan_to_part, reason=_too_small(field.reference, limits))
-    near = points_near(points, transform_scan_to_part, field.reference, crop_mm)
-    if np.count_nonzero(near) < MIN_POINTS:
-        reason = _far_away(points, int(np.count_nonzero(near)), field.reference, crop_mm)
-        return Registered(transform_scan_to_part, reason=reason)
-    sampled = transform_points(transform_scan_to_part, thinned(points[near], FINE_POINTS))
-    sampled = sampled[np.abs(field.measure(sampled).signed_m) <= crop_mm / 1e3]
+    some = transform_points(transform_scan_to_part, thinned(points, _LOOKED_AT))
+    some = some[in_box(some, field.reference, crop_mm)]
+    sampled = thinned(some, FINE_POINTS)
+    sampled = sampled[np.abs(field.look(sampled).signed_m) <= crop_mm / 1e3]
     if len(sampled) < MIN_POINTS:
-        reason = _far_away(points, len(sampled), field.reference, crop_mm)
+        share = len(points) / min(len(points), _LOOKED_AT)
+        reason = _far_away(points, round(len(sampled) * share), field.reference, crop_mm)
         return Registered(transform_scan_to_part, reason=reason)
     coarse = thinned(sampled, COARSE_POINTS)
     correction = refine(coarse, np.eye(4), field, stop_m=COARSE_STOP_M)
@@ -98,18 +99,13 @@ def register(
     return _judged(fitted, limits)
 
 
-def points_near(
-    points: NDArray[np.floating],
-    transform_scan_to_part: Transform,
-    reference: ReferenceMesh,
-    margin_mm: float,
+def in_box(
+    points_part: NDArray[np.floating], reference: ReferenceMesh, margin_mm: float
 ) -> NDArray[np.bool_]:
     """(N,) which points lie in the reference's bounding box widened by a margin."""
-    points_part = transform_points(transform_scan_to_part, points)
-    low = reference.vertices.min(axis=0) - margin_mm / 1e3
-    high = reference.vertices.max(axis=0) + margin_mm / 1e3
-    near: NDArray[np.bool_] = ((points_part >= low) & (points_part <= high)).all(axis=1)
-    return near
+    low = (reference.vertices.min(axis=0) - margin_mm / 1e3).astype(points_part.dtype)
+    high = (reference.vertices.max(axis=0) + margin_mm / 1e3).astype(points_part.dtype)
+    return inside_box(points_part, low, high)
 
 
 def thinned(points: NDArray[np.floating], count: int) -> Points:
@@ -132,12 +128,12 @@ def refine(
     centre, radius_m = _centre_and_radius(field.reference)
     for _ in range(ITERATIONS):
         moved = transform_points(pose, points)
-        deviations = field.measure(moved)
-        weights = _tukey(deviations.signed_m)
-        jacobian = _jacobian(moved, deviations.outward, centre, radius_m)
+        looked = field.look(moved)
+        weights = _tukey(looked.signed_m)
+        jacobian = _jacobian(moved, looked.gradient, centre, radius_m)
         weighted = jacobian * weights[:, None]
         values, vectors = np.linalg.eigh(weighted.T @ jacobian / weights.sum())
-        gradient = weighted.T @ deviations.signed_m / weights.sum()
+        gradient = weighted.T @ looked.signed_m / weights.sum()
         free = values > _HELD
         step = -vectors[:, free] @ ((vectors[:, free].T @ gradient) / values[free])
         pose = _moved(pose, step, centre, radius_m)
@@ -154,9 +150,10 @@ def _fit(
     limits: Registration,
 ) -> Registered:
     moved = transform_points(correction, points)
-    deviations = field.measure(moved)
-    explained = np.abs(deviations.signed_m) <= limits.inlier_mm / 1e3
-    residual = deviations.signed_m[explained] if explained.any() else np.array([np.inf])
+    looked = field.look(moved)
+    signed_m = looked.signed_m.astype(np.float64)
+    explained = np.abs(signed_m) <= limits.inlier_mm / 1e3
+    residual = signed_m[explained] if explained.any() else np.array([np.inf])
     centre, _ = _centre_and_radius(field.reference)
     shift = transform_points(correction, centre[None])[0] - centre
     angle_rad = Rotation.from_matrix(correction[:3, :3]).magnitude()
@@ -166,7 +163,7 @@ def _fit(
         residual_mm=float(np.sqrt(np.mean(residual**2)) * 1e3),
         shift_mm=float(np.linalg.norm(shift) * 1e3),
         rotation_deg=float(np.degrees(angle_rad)),
-        observability=_observability(deviations, field),
+        observability=_observability(moved, looked, field.reference),
     )
 
 
@@ -209,15 +206,14 @@ def _judged(fit: Registered, limits: Registration) -> Registered:
     )
 
 
-def _observability(deviations: Deviations, field: DeviationField) -> float:
+def _observability(points: Points, looked: Looked, reference: ReferenceMesh) -> float:
     """Weakest direction of the scan, directions in which the reference is symmetric aside.
 
     Only points that fit count: what hangs over an edge determines nothing.
     """
-    weights = _tukey(deviations.signed_m)
-    reference = field.reference
+    weights = _tukey(looked.signed_m)
     centre, radius_m = _centre_and_radius(reference)
-    jacobian = _jacobian(deviations.points, deviations.outward, centre, radius_m)
+    jacobian = _jacobian(points, looked.gradient, centre, radius_m)
     values, vectors = np.linalg.eigh((jacobian * weights[:, None]).T @ jacobian / weights.sum())
     whole = _jacobian(reference.samples, reference.sample_normals, centre, radius_m)
     determined = ((whole @ vectors) ** 2).mean(axis=0) >= MIN_OBSERVABILITY
@@ -231,14 +227,14 @@ def _centre_and_radius(reference: ReferenceMesh) -> tuple[NDArray[np.float64], f
 
 
 def _jacobian(
-    points: Points, normals: Points, centre: NDArray[np.float64], radius_m: float
+    points: Points, normals: NDArray[np.floating], centre: NDArray[np.float64], radius_m: float
 ) -> NDArray[np.float64]:
     """(N, 6) change of the distances by turning (per radius, metres) and shifting (metres)."""
     lever = (points - centre) / radius_m
     return np.concatenate([np.cross(lever, normals), normals], axis=1)
 
 
-def _tukey(distances_m: NDArray[np.float64]) -> NDArray[np.float64]:
+def _tukey(distances_m: NDArray[np.floating]) -> NDArray[np.float64]:
     width_m = max(4.685 * 1.4826 * float(np.median(np.abs(distances_m))), _NARROWEST_M)
     weights: NDArray[np.float64] = (1 - np.minimum(np.abs(distances_m) / width_m, 1) ** 2) ** 2
     return weights

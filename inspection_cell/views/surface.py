@@ -16,15 +16,20 @@ from inspection_cell.findings import (
     ViewFindings,
     ViewStatus,
 )
-from inspection_cell.geometry import Points, Transform, invert
+from inspection_cell.geometry import Transform, invert
 from inspection_cell.observations import Observation, Scan
-from inspection_cell.recipe import Recipe, Registration, Surface
+from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.surface.comparison import Comparison, compare
 from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.limits import limits_of
 from inspection_cell.surface.regions import Region
 from inspection_cell.surface.registration import Registered
+from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.views.ply import ply_bytes
+from inspection_cell.zones import resolve_zones
+
+CACHE = 'cache'  # below the data folder: what can be computed again
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +42,27 @@ class SurfaceInspection:
     """
 
     view_findings: ViewFindings
-    points_part: Points
-    deviation_mm: NDArray[np.float64]
+    points_part: NDArray[np.floating]
+    deviation_mm: NDArray[np.floating]
 
 
 class SurfaceInspector:
     """Compares scans of one part type with its reference mesh."""
 
     def __init__(self, recipe: Recipe, reference: ReferenceMesh, evidence: EvidenceFolder) -> None:
-        """Prepare the reference; raises DataError for a recipe without the section `surface`."""
+        """Prepare the reference; the evidence's data folder keeps what takes long.
+
+        Raises:
+            DataError: for a recipe without the section `surface`.
+            ConfigError: for zones that the mesh cannot serve.
+        """
         if recipe.file.surface is None:
             raise DataError(f'{recipe.path}: expected the section `surface`, there is none')
         self._surface: Surface = recipe.file.surface
         self._max_incidence_rad = np.radians(recipe.file.coverage.max_incidence_deg)
-        self._field = DeviationField(reference)
+        self._limits = limits_of(self._surface, resolve_zones(recipe, reference))
+        self._field = DeviationField(reference, evidence.data_dir / CACHE)
+        self._field.grid  # noqa: B018  (computed now rather than with the first part)
         self._evidence = evidence
 
     def inspect(self, observation: Observation) -> SurfaceInspection:
@@ -66,6 +78,7 @@ class SurfaceInspector:
             invert(observation.transform_part_to_sensor),
             self._field,
             self._surface,
+            self._limits,
             max_incidence_rad=self._max_incidence_rad,
             sensor=np.zeros(3),
         )
@@ -114,7 +127,7 @@ def view_findings(
     return replace(
         view,
         presence=presence_of(registered, surface.registration),
-        findings=tuple(finding_of(region, surface.tolerance_mm) for region in compared.regions),
+        findings=tuple(finding_of(region) for region in compared.regions),
         evidence=evidence,
         inspect_s=inspect_s,
         transform_part_to_cell_refined=_refined(observation, registered),
@@ -122,20 +135,24 @@ def view_findings(
     )
 
 
-def finding_of(region: Region, tolerance_mm: tuple[float, float]) -> Finding:
+def finding_of(region: Region) -> Finding:
     """A region as a finding; value and limit keep their sign: -0.3 mm against -0.15 mm."""
-    low, high = tolerance_mm
     return Finding(
         label=region.kind,
         score=1.0,
         value=region.peak_mm,
-        limit=low if region.peak_mm < 0 else high,
+        limit=region.limit_mm,
         unit='mm',
         position_m=region.position_m,
         normal=region.normal,
         area_mm2=region.area_mm2,
         length_mm=region.length_mm,
+        width_mm=region.width_mm,
+        volume_mm3=region.volume_mm3,
         peak_mm=region.peak_mm,
+        uncertainty=region.uncertainty_mm,
+        conformity=region.conformity,
+        not_judged=f'masked by zone {region.mask}' if region.mask else '',
     )
 
 

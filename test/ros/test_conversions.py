@@ -19,6 +19,7 @@ from sensor_msgs.msg import PointCloud2
 from inspection_cell.disposition import Action, Command, Disposition
 from inspection_cell.errors import DataError
 from inspection_cell.findings import (
+    Conformity,
     Coverage,
     Decision,
     Defect,
@@ -113,7 +114,11 @@ findings = st.builds(
     normal=arrays,
     area_mm2=shares,
     length_mm=shares,
+    width_mm=shares,
+    volume_mm3=shares,
     peak_mm=metres,
+    uncertainty=shares,
+    conformity=st.sampled_from(Conformity),
     not_judged=words,
 )
 defects = st.builds(
@@ -123,11 +128,15 @@ defects = st.builds(
     position_m=arrays,
     normal=arrays,
     length_mm=shares,
+    width_mm=shares,
     area_mm2=shares,
+    volume_mm3=shares,
     peak_mm=metres,
     value=metres,
     limit=metres,
     unit=words,
+    uncertainty=shares,
+    conformity=st.sampled_from(Conformity),
     sources=st.lists(
         st.builds(Source, st.builds(ViewKey, words, words), words, shares), max_size=3
     ).map(tuple),
@@ -240,6 +249,7 @@ def test_numbers_outside_an_enumeration_are_refused():
         (Decision, DecisionMsg),
         (ViewStatus, ViewFindingsMsg),
         (PresenceStatus, PresenceMsg),
+        (Conformity, FindingMsg),
     ],
 )
 def test_enumerations_are_the_same_in_python_and_in_the_messages(kind, message):

@@ -8,6 +8,7 @@ import pytest
 
 from inspection_cell.geometry import Intrinsics, Transform, invert, look_at, transform_points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.surface.deviation import DeviationField
 
 SCANNER = look_at((0.05, -0.12, 0.30), (0.0, 0.0, 0.01))  # transform_scanner_to_part
 INTRINSICS = Intrinsics(300, 240, 900.0, 900.0, 149.5, 119.5)
@@ -39,6 +40,12 @@ STEP = ((0.02, 0.03, 0.03), (0.01, -0.01, 0.005))
 def part() -> ReferenceMesh:
     """A plate of 80 x 60 mm with a step on it, and a half ball."""
     return mesh_of(box(*PLATE), box(*STEP), ball(0.01, (-0.02, 0.0, 0.02)))
+
+
+@pytest.fixture(scope='session')
+def field(part: ReferenceMesh) -> DeviationField:
+    """Deviations from the part, its grid computed once for all tests."""
+    return DeviationField(part)
 
 
 @pytest.fixture(scope='session')

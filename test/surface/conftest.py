@@ -3,6 +3,7 @@
 # Fixtures, found by their names.
 from scanned_part import (  # noqa: F401
     dented_part,
+    field,
     part,
     part_points,
     scan_of,

@@ -40,8 +40,7 @@ def test_on_a_sphere_it_is_the_distance_from_the_centre_less_the_radius():
     assert np.einsum('ij,ij->i', deviations.outward, radial).min() > 0.99
 
 
-def test_moving_a_point_along_outward_changes_its_deviation_by_as_much(part):
-    field = DeviationField(part)
+def test_moving_a_point_along_outward_changes_its_deviation_by_as_much(part, field):
     points = around(part, 5000, 0.5e-3, seed=5)
     before = field.measure(points)
     after = field.measure(points + 1e-5 * before.outward)

@@ -4,6 +4,7 @@ import pytest
 from exported_models import export_folder, random_folder
 from scanned_part import (  # noqa: F401
     dented_part,
+    field,
     part,
     part_points,
     scan_of,

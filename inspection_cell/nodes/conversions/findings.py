@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
 from inspection_cell.findings import (
+    Conformity,
     EvidenceFile,
     Finding,
     Presence,
@@ -39,11 +40,10 @@ def finding_to_msg(finding: Finding) -> FindingMsg:
     msg = FindingMsg(label=finding.label, score=finding.score)
     msg.value, msg.limit, msg.unit = finding.value, finding.limit, finding.unit
     msg.not_judged = finding.not_judged
-    msg.area_mm2, msg.length_mm, msg.peak_mm = (
-        finding.area_mm2,
-        finding.length_mm,
-        finding.peak_mm,
-    )
+    msg.uncertainty, msg.conformity = finding.uncertainty, int(finding.conformity)
+    msg.area_mm2, msg.volume_mm3 = finding.area_mm2, finding.volume_mm3
+    msg.length_mm, msg.width_mm = finding.length_mm, finding.width_mm
+    msg.peak_mm = finding.peak_mm
     if finding.box_px is not None:
         msg.has_box, msg.box_px = True, finding.box_px
     if finding.polygon_px is not None:
@@ -72,7 +72,11 @@ def finding_from_msg(msg: FindingMsg) -> Finding:
         normal=vector_from_msg(msg.normal) if msg.has_normal else None,
         area_mm2=msg.area_mm2,
         length_mm=msg.length_mm,
+        width_mm=msg.width_mm,
+        volume_mm3=msg.volume_mm3,
         peak_mm=msg.peak_mm,
+        uncertainty=msg.uncertainty,
+        conformity=enum_from_msg(Conformity, msg.conformity),
         not_judged=msg.not_judged,
     )
 

@@ -7,7 +7,7 @@ from inspection_cell_msgs.msg import Reason as ReasonMsg
 from inspection_cell_msgs.msg import Source as SourceMsg
 from inspection_cell_msgs.msg import Verdict as VerdictMsg
 
-from inspection_cell.findings import Coverage, Decision, Defect, Reason, Source, Verdict
+from inspection_cell.findings import Conformity, Coverage, Decision, Defect, Reason, Source, Verdict
 from inspection_cell.nodes.conversions.enums import enum_from_msg
 from inspection_cell.nodes.conversions.findings import view_findings_from_msg, view_findings_to_msg
 from inspection_cell.nodes.conversions.poses import (
@@ -62,7 +62,10 @@ def defect_to_msg(defect: Defect) -> DefectMsg:
     """One physical thing on the part."""
     msg = DefectMsg(label=defect.label, probability=defect.probability)
     msg.value, msg.limit, msg.unit = defect.value, defect.limit, defect.unit
-    msg.length_mm, msg.area_mm2, msg.peak_mm = defect.length_mm, defect.area_mm2, defect.peak_mm
+    msg.uncertainty, msg.conformity = defect.uncertainty, int(defect.conformity)
+    msg.area_mm2, msg.volume_mm3 = defect.area_mm2, defect.volume_mm3
+    msg.length_mm, msg.width_mm = defect.length_mm, defect.width_mm
+    msg.peak_mm = defect.peak_mm
     msg.sources = [source_to_msg(source) for source in defect.sources]
     if defect.position_m is not None:
         msg.has_position, msg.position = True, point_to_msg(defect.position_m)
@@ -79,11 +82,15 @@ def defect_from_msg(msg: DefectMsg) -> Defect:
         position_m=point_from_msg(msg.position) if msg.has_position else None,
         normal=vector_from_msg(msg.normal) if msg.has_normal else None,
         length_mm=msg.length_mm,
+        width_mm=msg.width_mm,
         area_mm2=msg.area_mm2,
+        volume_mm3=msg.volume_mm3,
         peak_mm=msg.peak_mm,
         value=msg.value,
         limit=msg.limit,
         unit=msg.unit,
+        uncertainty=msg.uncertainty,
+        conformity=enum_from_msg(Conformity, msg.conformity),
         sources=tuple(source_from_msg(source) for source in msg.sources),
     )
 

@@ -1,0 +1,261 @@
+"""Signed distances near the reference, precomputed on a regular grid: a lookup, not a search.
+
+Only nodes in a narrow band around the surface are computed; the rest is NaN. Between the nodes
+distances are interpolated trilinearly, which is exact beside planes and wrong beside edges. Each
+cell was compared with the exact distance once; where they differ, the cell is not trusted and
+points in it are measured exactly.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspection_cell.geometry import inside_box
+from inspection_cell.reference import ReferenceMesh
+
+FINEST_M, COARSEST_M = 0.05e-3, 0.5e-3
+CELLS_ALONG = 220.0  # the part's diagonal in cells, unless a limit below is met
+MOST_CELLS = 24_000_000  # of the box around the part: 4 bytes each
+BAND_M = 1.5e-3  # least distance to the surface up to which nodes are computed
+_BAND_CELLS = 3.0
+_BLOCK = 8  # cells along a block; blocks far from the surface are skipped whole
+_TRUSTED_M = 3e-6  # greatest error of the interpolation in a trusted cell
+_AT_ONCE = 400_000
+_PLACES = np.array(
+    [
+        (0.5, 0.5, 0.5),
+        (0.15, 0.15, 0.15),
+        (0.85, 0.85, 0.15),
+        (0.85, 0.15, 0.85),
+        (0.15, 0.85, 0.85),
+    ]
+)  # of a cell, where its interpolation is compared: a tetrahedron and its middle
+_FORMAT = 1
+
+Flat = NDArray[np.int64]
+
+
+class Exact(Protocol):
+    """Measures distances; the slow and exact way."""
+
+    reference: ReferenceMesh
+
+    def signed_m(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N,) signed distances of (N, 3) points in metres; NaN where the mesh says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the grid says about points.
+
+    Attributes:
+        signed_m: (N,) float32, positive outside; NaN outside the band.
+        gradient: (N, 3) float32, direction in which it grows, about unit length.
+        trusted: (N,) whether the exact distance is the same to some micrometres.
+    """
+
+    signed_m: NDArray[np.float32]
+    gradient: NDArray[np.float32]
+    trusted: NDArray[np.bool_]
+
+
+class DistanceGrid:
+    """Signed distances on nodes, in the part frame.
+
+    Attributes:
+        origin_m: (3,) the first node.
+        spacing_m: between nodes.
+        nodes: (X, Y, Z) float32 signed distances, metres; NaN outside the band.
+        trusted: (X, Y, Z) whether the cell that begins at a node is interpolated well.
+    """
+
+    def __init__(
+        self,
+        origin_m: NDArray[np.float64],
+        spacing_m: float,
+        nodes: NDArray[np.float32],
+        trusted: NDArray[np.bool_],
+    ) -> None:
+        """Take over the arrays."""
+        self.origin_m = origin_m
+        self.spacing_m = spacing_m
+        self.nodes = nodes
+        self.trusted = trusted
+        _, y, z = nodes.shape
+        self._strides = np.array([y * z, z, 1], dtype=np.int32)
+        self._flat, self._flat_trusted = nodes.reshape(-1), trusted.reshape(-1)
+        self._beyond = np.array(nodes.shape, dtype=np.float32) - 1
+
+    def look_up(self, points: NDArray[np.floating]) -> Looked:
+        """Interpolate at (N, 3) points in the part frame, metres."""
+        kind = points.dtype.type
+        scaled = (points - self.origin_m.astype(kind)) * kind(1.0 / self.spacing_m)
+        scaled = scaled.astype(np.float32, copy=False)
+        inside = inside_box(scaled, (0.0, 0.0, 0.0), self._beyond)
+        if not inside.all():
+            scaled[~inside] = 0
+        cell = scaled.astype(np.int32)
+        base = cell @ self._strides
+        fraction = scaled - cell.astype(np.float32)
+        signed_m, gradient = self._interpolate(base, fraction)
+        trusted = self._flat_trusted[base]
+        if not inside.all():
+            signed_m[~inside] = np.nan
+            trusted &= inside
+        return Looked(signed_m, gradient, trusted)
+
+    def _interpolate(
+        self, base: NDArray[np.int32], fraction: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Trilinear value (N,) and gradient (N, 3) in the cells that begin at `base`."""
+        x, y, z = fraction.T.copy()
+        step_x, step_y, _ = (int(stride) for stride in self._strides)
+        flat = self._flat
+        low, rise_z = [], []
+        for offset in (0, step_y, step_x, step_x + step_y):
+            at = flat[base + offset] if offset else flat[base]
+            rise = flat[base + (offset + 1)] - at
+            rise_z.append(rise)
+            low.append(at + z * rise)
+        rise_y0, rise_y1 = low[1] - low[0], low[3] - low[2]
+        value0, value1 = low[0] + y * rise_y0, low[2] + y * rise_y1
+        gradient = np.empty((len(base), 3), dtype=np.float32)
+        gradient[:, 0] = value1 - value0
+        gradient[:, 1] = rise_y0 + x * (rise_y1 - rise_y0)
+        z0 = rise_z[0] + y * (rise_z[1] - rise_z[0])
+        z1 = rise_z[2] + y * (rise_z[3] - rise_z[2])
+        gradient[:, 2] = z0 + x * (z1 - z0)
+        gradient *= np.float32(1.0 / self.spacing_m)
+        return value0 + x * (value1 - value0), gradient
+
+
+def build_grid(exact: Exact) -> DistanceGrid:
+    """Compute the band around a reference and compare each cell with the exact distance."""
+    reference = exact.reference
+    spacing_m = _spacing_m(reference)
+    band_m = max(BAND_M, _BAND_CELLS * spacing_m)
+    low = reference.vertices.min(axis=0) - band_m - 2 * spacing_m
+    high = reference.vertices.max(axis=0) + band_m + 2 * spacing_m
+    shape = np.ceil((high - low) / spacing_m / _BLOCK).astype(int) * _BLOCK
+    nodes = np.full(shape, np.nan, dtype=np.float32)
+    blocks = _near_blocks(reference, low, spacing_m, shape // _BLOCK, band_m)
+    for chosen in np.array_split(blocks, max(len(blocks) * _BLOCK**3 // _AT_ONCE, 1)):
+        index = _nodes_of(chosen, shape)
+        signed_m = exact.signed_m(_positions(index, shape, low, spacing_m))
+        signed_m[np.abs(signed_m) > band_m] = np.nan
+        nodes.reshape(-1)[index] = signed_m
+    untested = DistanceGrid(low, spacing_m, nodes, np.zeros(shape, dtype=np.bool_))
+    return DistanceGrid(low, spacing_m, nodes, _trusted(exact, untested))
+
+
+def load_or_build(exact: Exact, folder: Path | None) -> DistanceGrid:
+    """The grid of a mesh from the folder of caches, by the mesh's hash; built where it lacks."""
+    if folder is None:
+        return build_grid(exact)
+    path = folder / f'{_key(exact.reference)}.npz'
+    kept = _load(path)
+    if kept is None:
+        kept = build_grid(exact)
+        _store(path, kept)
+    return kept
+
+
+def _spacing_m(reference: ReferenceMesh) -> float:
+    wanted_m = float(np.clip(reference.diagonal_m / CELLS_ALONG, FINEST_M, COARSEST_M))
+    volume_m3 = float(np.prod(np.ptp(reference.vertices, axis=0) + 2 * BAND_M + 4 * wanted_m))
+    return max(wanted_m, float(np.cbrt(volume_m3 / MOST_CELLS)))
+
+
+def _near_blocks(
+    reference: ReferenceMesh,
+    low: NDArray[np.float64],
+    spacing_m: float,
+    counts: NDArray[np.int64],
+    band_m: float,
+) -> NDArray[np.int64]:
+    """(B, 3) blocks of cells that reach into the band."""
+    blocks = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing='ij'), axis=-1)
+    blocks = blocks.reshape(-1, 3)
+    centres = low + (blocks + 0.5) * (_BLOCK * spacing_m)
+    away_m = reference.distances_m(centres)
+    reach_m = band_m + np.sqrt(3) / 2 * (_BLOCK + 1) * spacing_m
+    return blocks[away_m <= reach_m]
+
+
+def _nodes_of(blocks: NDArray[np.int64], shape: NDArray[np.int64]) -> Flat:
+    """Flat indices of all nodes of blocks (B, 3)."""
+    steps = np.stack(np.meshgrid(*(np.arange(_BLOCK),) * 3, indexing='ij'), -1).reshape(-1, 3)
+    nodes = (blocks[:, None] * _BLOCK + steps).reshape(-1, 3)
+    return np.asarray(np.ravel_multi_index(tuple(nodes.T), tuple(shape)), dtype=np.int64)
+
+
+def _positions(
+    index: Flat, shape: NDArray[np.int64], low: NDArray[np.float64], spacing_m: float
+) -> NDArray[np.float64]:
+    positions: NDArray[np.float64] = low + spacing_m * np.column_stack(
+        np.unravel_index(index, tuple(shape))
+    )
+    return positions
+
+
+def _trusted(exact: Exact, grid: DistanceGrid) -> NDArray[np.bool_]:
+    """Which cells agree with the exact distance at places spread within them."""
+    complete = np.isfinite(grid.nodes)
+    for axis in range(3):
+        complete = complete & np.roll(complete, -1, axis=axis)
+    for axis in range(3):
+        np.moveaxis(complete, axis, 0)[-1] = False
+    cells = np.flatnonzero(complete)
+    good = np.ones(len(cells), dtype=np.bool_)
+    shape = np.array(grid.nodes.shape)
+    for rows in np.array_split(np.arange(len(cells)), max(len(cells) // _AT_ONCE, 1)):
+        corners = _positions(cells[rows], shape, grid.origin_m, grid.spacing_m)
+        for place in _PLACES:
+            points = corners + place * grid.spacing_m
+            error_m = np.abs(grid.look_up(points).signed_m - exact.signed_m(points))
+            good[rows] &= error_m <= _TRUSTED_M
+    trusted = np.zeros(grid.nodes.shape, dtype=np.bool_)
+    trusted.reshape(-1)[cells] = good
+    return trusted
+
+
+def _key(reference: ReferenceMesh) -> str:
+    text = f'{_FORMAT} {reference.sha256} {reference.diagonal_m:.9f}'
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _store(path: Path, grid: DistanceGrid) -> None:
+    """Only the band is written; a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    index = np.flatnonzero(np.isfinite(grid.nodes))
+    unfinished = path.with_suffix('.partial.npz')
+    np.savez(
+        unfinished,
+        origin_m=grid.origin_m,
+        spacing_m=grid.spacing_m,
+        shape=grid.nodes.shape,
+        index=index.astype(np.int32),
+        signed_m=grid.nodes.reshape(-1)[index],
+        trusted=np.packbits(grid.trusted.reshape(-1)[index]),
+    )
+    unfinished.replace(path)
+
+
+def _load(path: Path) -> DistanceGrid | None:
+    """None where there is no whole file: it is built again."""
+    try:
+        with np.load(path) as kept:
+            shape = tuple(int(side) for side in kept['shape'])
+            index = kept['index']
+            nodes = np.full(shape, np.nan, dtype=np.float32)
+            nodes.reshape(-1)[index] = kept['signed_m']
+            trusted = np.zeros(shape, dtype=np.bool_)
+            bits = np.unpackbits(kept['trusted'], count=len(index))
+            trusted.reshape(-1)[index] = bits.astype(np.bool_)
+            return DistanceGrid(kept['origin_m'], float(kept['spacing_m']), nodes, trusted)
+    except (OSError, ValueError, KeyError, EOFError):
+        return None

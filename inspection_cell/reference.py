@@ -133,9 +133,15 @@ class ReferenceMesh:
             Distances (N,) in metres (inf where nothing is hit) and triangle ids (N,).
         """
         to_part = invert(transform_part_to_sensor)
-        rays = np.empty((len(directions), 6), dtype=np.float32)
-        rays[:, :3] = to_part[:3, 3]
-        rays[:, 3:] = rotate_vectors(to_part, directions)
+        return self.cast_from(to_part[None, :3, 3], rotate_vectors(to_part, directions))
+
+    def cast_from(
+        self, origins_part: NDArray[np.floating], directions_part: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
+        """The same in the part frame, from origins (1, 3) or (N, 3) along directions (N, 3)."""
+        rays = np.empty((len(directions_part), 6), dtype=np.float32)
+        rays[:, :3] = origins_part
+        rays[:, 3:] = directions_part
         hits = self.scene.cast_rays(o3d.core.Tensor.from_numpy(rays))
         return hits['t_hit'].numpy(), hits['primitive_ids'].numpy()
 

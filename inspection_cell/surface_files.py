@@ -27,6 +27,7 @@ from inspection_cell.recipe import (
 from inspection_cell.reference import METRES_PER_UNIT, ReferenceMesh, load_mesh
 from inspection_cell.schema import Pose
 from inspection_cell.stored_parts import read_pose, read_scan
+from inspection_cell.surface.alignment import Cloud
 from inspection_cell.surface.comparison import Comparison, compare, not_registered
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.global_search import search_pose
@@ -186,7 +187,7 @@ def _compared(
         if found.reason:
             refused = Registered(start, explained=found.explained, reason=found.reason)
             return not_registered(field, refused)
-    return compare(points, start, field, surface, limits)
+    return compare(Cloud(points, start), field, surface, limits)
 
 
 def _size_misfit(points: NDArray[np.float32], reference: ReferenceMesh) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from inspection_cell.geometry import Points, inside_box
+from inspection_cell.geometry import Points
+from inspection_cell.surface.cubes import Cubes
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.limits import Limits
 
@@ -189,44 +190,17 @@ def _neighbours(
     ids: NDArray[np.intp], points: NDArray[np.floating], radius_m: float
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Distances (C, K), inf for none within the radius, and rows (C, K) of the neighbours."""
-    low = points[ids].min(axis=0) - 2 * radius_m
-    shape = np.ceil((points[ids].max(axis=0) + 2 * radius_m - low) / radius_m).astype(int) + 1
-    if np.prod(shape.astype(np.float64)) > 5e7:
-        around = np.arange(len(points))
-    else:
-        around = _around(ids, points, low, shape, radius_m)
+    own = points[ids]
+    cubes = Cubes.around(own.min(axis=0), own.max(axis=0), radius_m, rim=2)
+    marked = cubes.with_neighbours(cubes.ids(own))
+    cube_ids = cubes.ids(points)
+    around = np.flatnonzero(marked[cube_ids] & (cube_ids >= 0))
     tree = cKDTree(points[around], balanced_tree=False, compact_nodes=False)
     answer = tree.query(points[ids], k=NEIGHBOURS, distance_upper_bound=radius_m)
     distances, rows = np.asarray(answer[0]), np.asarray(answer[1])
     own = np.isfinite(distances)
     neighbours = np.where(own, around[np.where(own, rows, 0)], ids[:, None])
     return distances, neighbours
-
-
-def _around(
-    ids: NDArray[np.intp],
-    points: NDArray[np.floating],
-    low: NDArray[np.float64],
-    shape: NDArray[np.int64],
-    radius_m: float,
-) -> NDArray[np.intp]:
-    """Rows of the points in the cubes of the candidates and next to them."""
-    marked = np.zeros(shape, dtype=np.bool_)
-    own = np.unique(_cubes(points[ids], low, radius_m), axis=0)
-    for step in np.ndindex(3, 3, 3):
-        marked[tuple((own + np.array(step) - 1).T)] = True
-    cubes = _cubes(points, low, radius_m)
-    inside = np.flatnonzero(inside_box(cubes, (0, 0, 0), shape))
-    flat = cubes[inside] @ np.array([shape[1] * shape[2], shape[2], 1], dtype=np.int32)
-    around: NDArray[np.intp] = inside[marked.reshape(-1)[flat]]
-    return around
-
-
-def _cubes(
-    points: NDArray[np.floating], low: NDArray[np.floating], side_m: float
-) -> NDArray[np.int32]:
-    scale = points.dtype.type(1.0 / side_m)
-    return np.floor((points - low.astype(points.dtype)) * scale).astype(np.int32)
 
 
 def _supported(found: Candidates, signed_mm: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -14,11 +14,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.geometry import inside_box
 from inspection_cell.reference import ReferenceMesh
 
 FINEST_M, COARSEST_M = 0.05e-3, 0.5e-3
-CELLS_ALONG = 220.0  # the part's diagonal in cells, unless a limit below is met
+CELLS_ALONG = 300.0  # the part's diagonal in cells, unless a limit below is met
 MOST_CELLS = 24_000_000  # of the box around the part: 4 bytes each
 BAND_M = 1.5e-3  # least distance to the surface up to which nodes are computed
 _BAND_CELLS = 3.0
@@ -88,20 +87,23 @@ class DistanceGrid:
         _, y, z = nodes.shape
         self._strides = np.array([y * z, z, 1], dtype=np.int32)
         self._flat, self._flat_trusted = nodes.reshape(-1), trusted.reshape(-1)
-        self._beyond = np.array(nodes.shape, dtype=np.float32) - 1
 
     def look_up(self, points: NDArray[np.floating]) -> Looked:
         """Interpolate at (N, 3) points in the part frame, metres."""
         kind = points.dtype.type
-        scaled = (points - self.origin_m.astype(kind)) * kind(1.0 / self.spacing_m)
-        scaled = scaled.astype(np.float32, copy=False)
-        inside = inside_box(scaled, (0.0, 0.0, 0.0), self._beyond)
+        count = len(points)
+        base, inside = np.zeros(count, dtype=np.int32), np.ones(count, dtype=np.bool_)
+        fractions = []
+        for axis, (side, stride) in enumerate(zip(self.nodes.shape, self._strides, strict=True)):
+            scaled = (points[:, axis] - kind(self.origin_m[axis])) * kind(1.0 / self.spacing_m)
+            inside &= (scaled >= 0) & (scaled < side - 1)
+            with np.errstate(invalid='ignore'):  # of points far away, which are set aside below
+                cell = scaled.astype(np.int32)
+            base += cell * stride
+            fractions.append((scaled - cell).astype(np.float32))
         if not inside.all():
-            scaled[~inside] = 0
-        cell = scaled.astype(np.int32)
-        base = cell @ self._strides
-        fraction = scaled - cell.astype(np.float32)
-        signed_m, gradient = self._interpolate(base, fraction)
+            base[~inside] = 0
+        signed_m, gradient = self._interpolate(base, *fractions)
         trusted = self._flat_trusted[base]
         if not inside.all():
             signed_m[~inside] = np.nan
@@ -109,10 +111,13 @@ class DistanceGrid:
         return Looked(signed_m, gradient, trusted)
 
     def _interpolate(
-        self, base: NDArray[np.int32], fraction: NDArray[np.float32]
+        self,
+        base: NDArray[np.int32],
+        x: NDArray[np.float32],
+        y: NDArray[np.float32],
+        z: NDArray[np.float32],
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Trilinear value (N,) and gradient (N, 3) in the cells that begin at `base`."""
-        x, y, z = fraction.T.copy()
         step_x, step_y, _ = (int(stride) for stride in self._strides)
         flat = self._flat
         low, rise_z = [], []
@@ -176,21 +181,23 @@ def _near_blocks(
     spacing_m: float,
     counts: NDArray[np.int64],
     band_m: float,
-) -> NDArray[np.int64]:
+) -> Flat:
     """(B, 3) blocks of cells that reach into the band."""
     blocks = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing='ij'), axis=-1)
     blocks = blocks.reshape(-1, 3)
     centres = low + (blocks + 0.5) * (_BLOCK * spacing_m)
     away_m = reference.distances_m(centres)
     reach_m = band_m + np.sqrt(3) / 2 * (_BLOCK + 1) * spacing_m
-    return blocks[away_m <= reach_m]
+    near: Flat = blocks[away_m <= reach_m]
+    return near
 
 
 def _nodes_of(blocks: NDArray[np.int64], shape: NDArray[np.int64]) -> Flat:
     """Flat indices of all nodes of blocks (B, 3)."""
     steps = np.stack(np.meshgrid(*(np.arange(_BLOCK),) * 3, indexing='ij'), -1).reshape(-1, 3)
     nodes = (blocks[:, None] * _BLOCK + steps).reshape(-1, 3)
-    return np.asarray(np.ravel_multi_index(tuple(nodes.T), tuple(shape)), dtype=np.int64)
+    flat: Flat = np.asarray(np.ravel_multi_index(tuple(nodes.T), tuple(shape)), dtype=np.int64)
+    return flat
 
 
 def _positions(

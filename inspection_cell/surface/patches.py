@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-PATCHES = 60
+from inspection_cell.surface.cubes import Cubes
+
+PATCHES = 40
 _POINTS_EACH = 80  # aimed at
 _INNER = 0.6  # of a patch's radius: points farther out have neighbours outside of it
 _MIN_POINTS = 10
@@ -32,14 +34,14 @@ def patches_of(points: NDArray[np.floating]) -> tuple[Patch, ...]:
     low = np.array([column.min() for column in points.T])
     extent = np.maximum([column.max() for column in points.T] - low, 1e-9)
     side_m = _side_m(len(points), extent)
-    scaled = (points - low) * points.dtype.type(1.0 / side_m)
-    cubes = scaled.astype(np.int32)
-    shape = (extent / side_m).astype(np.int32) + 2
-    flat = cubes @ np.array([shape[1] * shape[2], shape[2], 1], dtype=np.int32)
-    counts = np.bincount(flat)
+    cubes = Cubes.around(low, low + extent, side_m)
+    flat = cubes.ids(points)
+    counts = np.bincount(flat[flat >= 0])
     full = np.flatnonzero(counts >= max(np.median(counts[counts > 0]), _MIN_POINTS))
     chosen = full[np.linspace(0, len(full) - 1, min(PATCHES, len(full))).astype(np.intp)]
-    wanted = np.zeros(len(counts), dtype=np.bool_)
+    if not len(chosen):
+        return ()
+    wanted = np.zeros(len(counts) + 1, dtype=np.bool_)  # the last one: outside
     wanted[chosen] = True
     rows = np.flatnonzero(wanted[flat])
     rows = rows[np.argsort(flat[rows], kind='stable')]

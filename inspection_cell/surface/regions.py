@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from inspection_cell.findings import Conformity
-from inspection_cell.geometry import Points, rigid
+from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.surface.candidates import Candidates, find_candidates
 from inspection_cell.surface.deviation import DeviationField, Deviations
@@ -72,7 +72,7 @@ def find_regions(
     *,
     sigma_mm: NDArray[np.float64],
     spacing_m: float,
-    sensor: NDArray[np.float64] | None = None,
+    sensors: NDArray[np.floating] | None = None,
 ) -> tuple[Region, ...]:
     """Regions outside their limits, largest peak first.
 
@@ -82,13 +82,14 @@ def find_regions(
         limits: by place.
         sigma_mm: (N,) noise of single points.
         spacing_m: typical distance between neighbouring points.
-        sensor: (3,) where the scanner stood, part frame, where that is known.
+        sensors: (1, 3) or (N, 3) where the scanner of each point stood, part frame, where that is
+            known.
     """
     found = find_candidates(deviations, field, limits, sigma_mm, spacing_m)
     if found is None or not len(found):
         return ()
-    if sensor is not None:
-        found = _seen_from(sensor, found, deviations.points, field.reference)
+    if sensors is not None:
+        found = _seen_from(sensors, found, deviations.points, field.reference)
     groups = _connected(found, len(deviations.points))
     regions = [
         _region(found.only(members), limits)
@@ -100,7 +101,7 @@ def find_regions(
 
 
 def _seen_from(
-    sensor: NDArray[np.float64],
+    sensors: NDArray[np.floating],
     found: Candidates,
     points: NDArray[np.floating],
     reference: ReferenceMesh,
@@ -109,14 +110,15 @@ def _seen_from(
     deep = np.flatnonzero(found.local_mm < -_DEEP_MM)
     if len(deep) == 0:
         return found
+    sensor = sensors[found.ids[deep]] if len(sensors) > 1 else sensors
     directions = points[found.ids[deep]] - sensor
     ranges_m = np.linalg.norm(directions, axis=1)
     directions /= ranges_m[:, None]
-    hits_m, faces = reference.cast(rigid(np.eye(3), -sensor), directions)
+    hits_m, faces = reference.cast_from(sensor, directions)
     hidden = hits_m < ranges_m
     shown, outward = found.shown.copy(), found.outward.copy()
     rows = deep[hidden]
-    shown[rows] = sensor + hits_m[hidden, None] * directions[hidden]
+    shown[rows] = (sensor + hits_m[:, None] * directions)[hidden]
     outward[rows] = reference.normals[faces[hidden]]
     return replace(found, shown=shown, outward=outward)
 

@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.geometry import Points, inside_box
+from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.surface.cubes import Cubes
 from inspection_cell.surface.deviation import Deviations
 
 SPACINGS = 1.5  # a sample is seen where a point lies this near
 LEAST_M = 0.5e-3
 _SAME_SIDE = 0.5  # cosine: a sample on the far side of a thin wall is not seen
-_MOST_CUBES = 40_000_000
 
 
 def seen_samples(
@@ -28,35 +28,26 @@ def seen_samples(
     """
     samples, normals = reference.samples, reference.sample_normals
     reach_m = max(SPACINGS * spacing_m, LEAST_M)
-    low = samples.min(axis=0) - 2 * reach_m
-    extent = np.ptp(samples, axis=0) + 4 * reach_m
-    side_m = max(reach_m, float(np.cbrt(np.prod(extent) / _MOST_CUBES)))
-    shape = np.ceil(extent / side_m).astype(np.intp) + 1
-    speaker = _speakers(deviations.points, low, side_m, shape)
-    cubes = ((samples - low) / side_m).astype(np.intp)
+    cubes = Cubes.around(samples.min(axis=0), samples.max(axis=0), reach_m, rim=2)
+    speaker = _speakers(cubes, deviations.points)
+    place = np.stack(np.unravel_index(cubes.ids(samples), cubes.shape))
     seen = np.zeros(len(samples), dtype=np.bool_)
-    for step in np.ndindex(3, 3, 3):
-        x, y, z = (cubes + np.array(step) - 1).T
+    for step in sorted(np.ndindex(3, 3, 3), key=lambda step: sum(abs(s - 1) for s in step)):
+        left = np.flatnonzero(~seen)
+        x, y, z = place[:, left] + np.array(step)[:, None] - 1
         rows = speaker[x, y, z]
-        some = np.flatnonzero(rows >= 0)
-        asked = rows[some]
+        some, asked = left[rows >= 0], rows[rows >= 0]
         near = _apart_m(deviations.points[asked], samples[some]) <= reach_m
         agree = np.einsum('ij,ij->i', deviations.outward[asked], normals[some]) > _SAME_SIDE
-        seen[some] |= near & agree
+        seen[some] = near & agree
     return seen
 
 
-def _speakers(
-    points: NDArray[np.floating], low: NDArray[np.float64], side_m: float, shape: NDArray[np.intp]
-) -> NDArray[np.int32]:
+def _speakers(cubes: Cubes, points: NDArray[np.floating]) -> NDArray[np.int32]:
     """(X, Y, Z) the row of one point of each cube, -1 for none."""
-    kind = points.dtype.type
-    cubes = np.floor((points - low.astype(kind)) * kind(1.0 / side_m)).astype(np.int32)
-    inside = np.flatnonzero(inside_box(cubes, (0, 0, 0), shape))
-    speaker = np.full(tuple(shape), -1, dtype=np.int32)
-    flat = cubes[inside] @ np.array([shape[1] * shape[2], shape[2], 1], dtype=np.int32)
-    speaker.reshape(-1)[flat] = inside
-    return speaker
+    speaker = np.full(int(np.prod(cubes.shape)) + 1, -1, dtype=np.int32)
+    speaker[cubes.ids(points)] = np.arange(len(points), dtype=np.int32)
+    return speaker[:-1].reshape(cubes.shape)  # the last one: outside
 
 
 def _apart_m(a: NDArray[np.floating], b: Points) -> NDArray[np.float64]:

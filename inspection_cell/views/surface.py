@@ -1,6 +1,7 @@
 """Inspection of scans: registration, deviation from the reference, regions, what was seen."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,8 +21,9 @@ from inspection_cell.geometry import Transform, invert
 from inspection_cell.observations import Observation, Scan
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.surface.comparison import Comparison, compare
-from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.alignment import Cloud, align
+from inspection_cell.surface.comparison import Comparison, examine
+from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.limits import limits_of
 from inspection_cell.surface.regions import Region
 from inspection_cell.surface.registration import Registered
@@ -73,16 +75,16 @@ class SurfaceInspector:
             reason = f'expected a Scan from {observation.view}, got {kind}'
             findings = _view(observation, ViewStatus.MALFORMED, self._field.reference, reason)
             return SurfaceInspection(findings, np.empty((0, 3)), np.empty(0))
-        compared = compare(
-            observation.data.points,
-            invert(observation.transform_part_to_sensor),
-            self._field,
-            self._surface,
-            self._limits,
-            max_incidence_rad=self._max_incidence_rad,
-            sensor=np.zeros(3),
-        )
-        evidence = self._write(observation, observation.data, compared)
+        with ThreadPoolExecutor(1) as writer:  # hashing and writing need no interpreter
+            scan = writer.submit(self._write_scan, observation, observation.data)
+            pose = invert(observation.transform_part_to_sensor)
+            cloud = Cloud(observation.data.points, pose, sensor=np.zeros(3))
+            aligned = align([cloud], self._field, self._surface)
+            deviation = writer.submit(self._write_deviation, observation, aligned.deviations)
+            compared = examine(
+                aligned, self._field, self._limits, max_incidence_rad=self._max_incidence_rad
+            )
+            evidence = (scan.result(), *deviation.result())
         findings = view_findings(
             observation,
             compared,
@@ -95,16 +97,18 @@ class SurfaceInspector:
             findings, compared.deviations.points, compared.deviations.signed_mm
         )
 
-    def _write(
-        self, observation: Observation, scan: Scan, compared: Comparison
+    def _write_scan(self, observation: Observation, scan: Scan) -> EvidenceFile:
+        identity, view = observation.inspection_id, observation.view
+        return self._evidence.write(identity, view, 'scan', '.ply', ply_bytes(scan.points))
+
+    def _write_deviation(
+        self, observation: Observation, deviations: Deviations
     ) -> tuple[EvidenceFile, ...]:
         identity, view = observation.inspection_id, observation.view
-        files = [self._evidence.write(identity, view, 'scan', '.ply', ply_bytes(scan.points))]
-        deviations = compared.deviations
-        if len(deviations.points):
-            content = ply_bytes(deviations.points, deviations.signed_mm)
-            files.append(self._evidence.write(identity, view, 'deviation', '.ply', content))
-        return tuple(files)
+        if not len(deviations.points):
+            return ()
+        content = ply_bytes(deviations.points, deviations.signed_mm)
+        return (self._evidence.write(identity, view, 'deviation', '.ply', content),)
 
 
 def view_findings(

@@ -1,0 +1,157 @@
+"""Scans of one part brought onto the reference: one surface with its deviations.
+
+Several scans (other presentations) are registered together: each is placed by its own robot's
+pose, and one correction fits all of them, as a part that lies askew in the gripper does. So a
+scan that alone would leave a direction open is held by the others. A scan that determines its
+pose by itself is then refined by itself: robots do not reach every pose alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspection_cell.geometry import Points, Transform, transform_points
+from inspection_cell.surface.deviation import DeviationField, Deviations
+from inspection_cell.surface.registration import Registered, in_box, register
+from inspection_cell.surface_file import Surface
+
+_MOST_BACKWARDS = 0.02  # share of points that may face away from the sensor that saw them
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """One scan.
+
+    Attributes:
+        points: (N, 3) in its own frame, metres, finite.
+        transform_scan_to_part: as the robot tells it.
+        sensor: (3,) where the scanner stood, in the scan's frame; None: not known.
+    """
+
+    points: NDArray[np.floating]
+    transform_scan_to_part: Transform
+    sensor: Points | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Scans on the reference.
+
+    Attributes:
+        registered: of all together; its transform is that of the first scan.
+        transforms_scan_to_part: of each scan.
+        deviations: of all points near the part; none unless registered.
+        stations: (S, 3) where the scanners stood, part frame; None where that is not known.
+        station_of: (N,) which of them saw each point.
+    """
+
+    registered: Registered
+    transforms_scan_to_part: tuple[Transform, ...]
+    deviations: Deviations
+    stations: Points | None = None
+    station_of: NDArray[np.intp] | None = None
+
+    @property
+    def sensors(self) -> NDArray[np.floating] | None:
+        """(1, 3) or (N, 3): where the scanner of each point stood, part frame."""
+        if self.stations is None or self.station_of is None or len(self.stations) == 1:
+            return self.stations
+        return self.stations[self.station_of]
+
+
+def align(clouds: Sequence[Cloud], field: DeviationField, surface: Surface) -> Aligned:
+    """Register scans of one part together and measure their deviations.
+
+    Args:
+        clouds: at least one scan.
+        field: of the reference.
+        surface: limits of registration, and what is surroundings.
+    """
+    registered, poses = _registered(clouds, field, surface)
+    if not registered.ok:
+        return Aligned(registered, poses, field.measure(np.empty((0, 3))))
+    pieces = [
+        _near(cloud.points, pose, field, surface.crop_mm)
+        for cloud, pose in zip(clouds, poses, strict=True)
+    ]
+    deviations = field.compare(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
+    station_of = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+    aligned = Aligned(registered, poses, deviations, _stations(clouds, poses), station_of)
+    return aligned if _stood_there(aligned) else replace(aligned, stations=None)
+
+
+def cosines(
+    points: NDArray[np.floating], normals: NDArray[np.floating], sensors: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """(N,) of the angles between normals and the lines of sight to sensors (1, 3) or (N, 3)."""
+    sight = sensors.astype(points.dtype) - points
+    lengths = np.sqrt(np.einsum('ij,ij->i', sight, sight))
+    result: NDArray[np.floating] = np.einsum('ij,ij->i', normals, sight) / lengths
+    return result
+
+
+def _registered(
+    clouds: Sequence[Cloud], field: DeviationField, surface: Surface
+) -> tuple[Registered, tuple[Transform, ...]]:
+    first = clouds[0]
+    limits, crop_mm = surface.registration, surface.crop_mm
+    if len(clouds) == 1:
+        found = register(first.points, first.transform_scan_to_part, field, limits, crop_mm)
+        return found, (found.transform_scan_to_part,)
+    placed = [transform_points(cloud.transform_scan_to_part, cloud.points) for cloud in clouds]
+    together = register(np.concatenate(placed), np.eye(4), field, limits, crop_mm)
+    correction = together.transform_scan_to_part
+    poses = tuple(correction @ cloud.transform_scan_to_part for cloud in clouds)
+    if together.ok:
+        poses = tuple(
+            _alone(cloud.points, pose, field, surface)
+            for cloud, pose in zip(clouds, poses, strict=True)
+        )
+    return replace(together, transform_scan_to_part=poses[0]), poses
+
+
+def _alone(
+    points: NDArray[np.floating], pose: Transform, field: DeviationField, surface: Surface
+) -> Transform:
+    """The scan's own best pose where it determines one, else the common one."""
+    alone = register(points, pose, field, surface.registration, surface.crop_mm)
+    return alone.transform_scan_to_part if alone.ok else pose
+
+
+def _near(
+    points: NDArray[np.floating], pose: Transform, field: DeviationField, crop_mm: float
+) -> NDArray[np.float32]:
+    """Points (N, 3) that may belong to the part, part frame; 32 bits are nanometres here."""
+    x, y, z = (points[:, axis].astype(np.float32, copy=False) for axis in range(3))
+    points_part = np.empty((len(points), 3), dtype=np.float32)
+    # Written out: threads for products this small wait for each other on a busy machine.
+    for axis, (a, b, c, shift) in enumerate(pose[:3].astype(np.float32)):
+        points_part[:, axis] = a * x + b * y + c * z + shift
+    near = in_box(points_part, field.reference, crop_mm)
+    return points_part if near.all() else points_part[near]
+
+
+def _stations(clouds: Sequence[Cloud], poses: Sequence[Transform]) -> Points | None:
+    stood = [
+        transform_points(pose, cloud.sensor[None])[0]
+        for cloud, pose in zip(clouds, poses, strict=True)
+        if cloud.sensor is not None
+    ]
+    return np.array(stood) if len(stood) == len(clouds) else None
+
+
+def _stood_there(aligned: Aligned) -> bool:
+    """Whether the scans can have been taken from where the sensors are said to have stood.
+
+    Stored range images are often kept in a frame whose origin is not the sensor: then many points
+    would have been seen from behind.
+    """
+    if aligned.stations is None or aligned.station_of is None:
+        return False
+    deviations = aligned.deviations
+    some = slice(None, None, max(len(deviations.points) // 5000, 1))
+    sensors = aligned.stations[aligned.station_of[some]]
+    facing = cosines(deviations.points[some], deviations.outward[some], sensors)
+    return bool(np.mean(facing < 0) <= _MOST_BACKWARDS)

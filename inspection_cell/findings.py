@@ -43,6 +43,9 @@ class PresenceStatus(IntEnum):
     ABSENT = 2
 
 
+FEATURE = 'feature_'  # begins the label of a measured feature
+
+
 class Conformity(IntEnum):
     """What a measurement says about its limit, its uncertainty considered (ISO 14253-1)."""
 
@@ -66,8 +69,8 @@ class Finding:
     """Something that one view shows.
 
     Attributes:
-        label: class of the detector, kind of a surface region (dent, burr, ...), or
-            `process_<measure>` of a signal.
+        label: class of the detector, kind of a surface region (dent, burr, ...),
+            `feature_<name>` of a measured feature, or `process_<measure>` of a signal.
         score: confidence in [0, 1]; 1.0 for a measured region or signal.
         value: the measured quantity in `unit`, judged against `limit`; 0 where there is none.
         uncertainty: of `value`, expanded (k = 2); 0 where it is not known.

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from inspection_cell.errors import Problem
+from inspection_cell.feature_file import SurfaceFeature, feature_problems
 from inspection_cell.schema import Name, Share, StrictModel
 
 PositiveMm = Annotated[float, Field(gt=0.0, le=10_000.0)]
@@ -40,6 +41,8 @@ class Surface(StrictModel):
     systematic_mm: float = Field(default=0.0, ge=0.0, le=100.0)
     """Expanded uncertainty (k = 2) of the scanner that averaging does not lower, mm: from its
     calibration. The noise is estimated from every scan and comes on top."""
+    features: dict[Name, SurfaceFeature] = Field(default={})
+    """Bores, planes, distances and angles that are measured, by name."""
     crop_mm: PositiveMm = 20.0
     """Scan points farther than this from the reference at the robot's pose do not count, mm."""
     registration: Registration = Registration()
@@ -62,4 +65,5 @@ def surface_problems(surface: Surface | None, zones: dict[str, object]) -> list[
     allowed = f'a zone of the recipe: {", ".join(zones) or "there is none"}'
     named = [(f'surface.zone_tolerances_mm.{name}', name) for name in surface.zone_tolerances_mm]
     named += [('surface.masks', name) for name in surface.masks]
-    return [Problem(key, name, allowed) for key, name in named if name not in zones]
+    problems = [Problem(key, name, allowed) for key, name in named if name not in zones]
+    return problems + feature_problems(surface.features, zones)

@@ -17,6 +17,7 @@ from inspection_cell.findings import (
 from inspection_cell.fusion.admission import admit, is_process
 from inspection_cell.fusion.fuse import Fused
 from inspection_cell.fusion.limits import exceeds
+from inspection_cell.measurements import measurement_reasons
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 
@@ -52,6 +53,7 @@ def judge(
     models = _models(own)
     reasons = [
         *_defect_reasons(recipe, fused),
+        *measurement_reasons(recipe, own),
         *(reason for view in own for reason in _view_reasons(recipe, view)),
         *_part_reasons(own, fused),
         *_model_reasons(models),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspection_cell.findings import (
+    Conformity,
     Coverage,
     Decision,
     Defect,
@@ -257,3 +258,87 @@ def test_the_verdict_keeps_the_views_with_the_presence_that_a_scan_granted():
     result = verdict(Fused((), SEEN), views)
     assert result.decision is Decision.ACCEPT
     assert 'registered by scanner' in result.views[0].presence.evidence
+
+
+MEASURING = Recipe(
+    RECIPE.path,
+    RECIPE.sha256,
+    RecipeFile.model_validate(
+        RECIPE.file.model_dump()
+        | {
+            'surface': {
+                'tolerance_mm': (-1, 1),
+                'features': {
+                    'hole': {
+                        'kind': 'bore',
+                        'axis_point_mm': (0, 0, 0),
+                        'direction': (0, 0, 1),
+                        'diameter_mm': 12,
+                        'depth_mm': 5,
+                        'tolerance_mm': (-0.01, 0.01),
+                    }
+                },
+            }
+        }
+    ),
+)
+
+
+def measured(conformity, uncertainty=0.004):
+    return Finding(
+        'feature_hole', 1.0, 12.013, 12.01, 'mm', uncertainty=uncertainty, conformity=conformity
+    )
+
+
+def shown(*findings):
+    """The good views, the scanner's with one measurement each."""
+    scans = iter(findings)
+    return tuple(
+        replace(view, findings=(next(scans),)) if view.view.sensor == 'scanner' else view
+        for view in GOOD
+    )
+
+
+@pytest.mark.parametrize(
+    ('conformity', 'decision', 'code'),
+    [
+        (Conformity.CONFORMS, Decision.ACCEPT, 'measured'),
+        (Conformity.UNCERTAIN, Decision.REVIEW, 'measurement_uncertain'),
+        (Conformity.BREAKS, Decision.REJECT, 'measurement'),
+    ],
+)
+def test_a_measured_feature_decides_by_its_conformity(conformity, decision, code):
+    views = shown(measured(conformity), measured(conformity))
+    found = verdict(Fused((), SEEN), views, MEASURING)
+    assert found.decision is decision
+    (reason,) = [r for r in found.reasons if r.code == code]
+    assert reason.text == 'hole: 12.0130 ± 0.0040 mm seen by scanner at bottom; limit 12.0100 mm'
+    assert (reason.value, reason.limit) == (12.013, 12.01)
+
+
+def test_of_several_measurements_the_most_certain_speaks():
+    views = shown(measured(Conformity.BREAKS, 0.02), measured(Conformity.CONFORMS, 0.002))
+    assert verdict(Fused((), SEEN), views, MEASURING).decision is Decision.ACCEPT
+
+
+def test_a_feature_that_nobody_measured_is_not_proven_good():
+    unmeasured = Finding('feature_hole', 0.0, unit='mm', not_judged='only 12 points on the wall')
+    for views in (GOOD, shown(unmeasured, unmeasured)):
+        found = verdict(Fused((), SEEN), views, MEASURING)
+        assert found.decision is Decision.REVIEW
+        assert found.reasons[0].code == 'feature_not_measured'
+
+
+@pytest.mark.parametrize(
+    ('conformity', 'decision'),
+    [
+        (Conformity.CONFORMS, Decision.ACCEPT),
+        (Conformity.UNCERTAIN, Decision.REVIEW),
+        (Conformity.BREAKS, Decision.REJECT),
+    ],
+)
+def test_a_region_of_the_scan_decides_by_its_conformity(conformity, decision):
+    dent = Defect(
+        'dent', 1.0, peak_mm=-0.16, value=-0.16, limit=-0.15, unit='mm', conformity=conformity
+    )
+    assert verdict(Fused((dent,), SEEN)).decision is decision

@@ -17,6 +17,7 @@ from inspection_cell.fusion.poses import best_pose, pose_corrections
 from inspection_cell.fusion.probability import probability
 from inspection_cell.fusion.projection import Located, length_mm, locate
 from inspection_cell.fusion.visibility import CameraView, Sightings, sightings
+from inspection_cell.measurements import is_feature
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
@@ -119,7 +120,8 @@ class _Fusion:
         )
 
     def _not_judged(self, view: ViewFindings) -> list[Located]:
-        findings = [finding for finding in view.findings if finding.not_judged]
+        aside = [finding for finding in view.findings if finding.not_judged]
+        findings = [finding for finding in aside if not is_feature(finding)]
         return self._projected(view, findings) if view.status is ViewStatus.OK else []
 
     def _projected(self, view: ViewFindings, findings: Sequence[Finding]) -> list[Located]:
@@ -130,8 +132,8 @@ class _Fusion:
     def _counts(self, finding: Finding) -> bool:
         detection = self.recipe.file.detection
         features = detection.features if detection else ()
-        is_feature = any(finding.label == feature.label for feature in features)
-        return not (is_feature or finding.not_judged)
+        is_expected = any(finding.label == feature.label for feature in features)
+        return not (is_expected or finding.not_judged or is_feature(finding))
 
     def _sightings(self, anchors: Sequence[Located]) -> Sightings | None:
         if self.reference is None or not anchors:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from inspection_cell.errors import DataError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import (
+    FEATURE,
     EvidenceFile,
     Finding,
     Presence,
@@ -21,9 +22,11 @@ from inspection_cell.geometry import Transform, invert
 from inspection_cell.observations import Observation, Scan
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.surface.alignment import Cloud, align
+from inspection_cell.surface.alignment import Aligned, Cloud, align
 from inspection_cell.surface.comparison import Comparison, examine
 from inspection_cell.surface.deviation import DeviationField, Deviations
+from inspection_cell.surface.features.measure import FeatureMeter
+from inspection_cell.surface.features.measured import Measured
 from inspection_cell.surface.limits import limits_of
 from inspection_cell.surface.regions import Region
 from inspection_cell.surface.registration import Registered
@@ -62,7 +65,9 @@ class SurfaceInspector:
             raise DataError(f'{recipe.path}: expected the section `surface`, there is none')
         self._surface: Surface = recipe.file.surface
         self._max_incidence_rad = np.radians(recipe.file.coverage.max_incidence_deg)
-        self._limits = limits_of(self._surface, resolve_zones(recipe, reference))
+        zones = resolve_zones(recipe, reference)
+        self._limits = limits_of(self._surface, zones)
+        self._meter = FeatureMeter(self._surface.features, zones, reference)
         self._field = DeviationField(reference, evidence.data_dir / CACHE)
         self._field.grid  # noqa: B018  (computed now rather than with the first part)
         self._evidence = evidence
@@ -84,18 +89,29 @@ class SurfaceInspector:
             compared = examine(
                 aligned, self._field, self._limits, max_incidence_rad=self._max_incidence_rad
             )
+            measured = self._measured(aligned)
             evidence = (scan.result(), *deviation.result())
         findings = view_findings(
             observation,
             compared,
             self._surface,
             self._field.reference,
+            measured=measured,
             evidence=evidence,
             inspect_s=time.perf_counter() - begin,
         )
         return SurfaceInspection(
             findings, compared.deviations.points, compared.deviations.signed_mm
         )
+
+    def _measured(self, aligned: Aligned) -> tuple[Measured, ...]:
+        if not aligned.registered.ok or not self._surface.features:
+            return ()
+        deviations = aligned.deviations
+        points, outward = (
+            np.asarray(a, np.float64) for a in (deviations.points, deviations.outward)
+        )
+        return self._meter.measure(points, outward)
 
     def _write_scan(self, observation: Observation, scan: Scan) -> EvidenceFile:
         identity, view = observation.inspection_id, observation.view
@@ -117,6 +133,7 @@ def view_findings(
     surface: Surface,
     reference: ReferenceMesh,
     *,
+    measured: tuple[Measured, ...] = (),
     evidence: tuple[EvidenceFile, ...] = (),
     inspect_s: float = 0.0,
 ) -> ViewFindings:
@@ -131,7 +148,10 @@ def view_findings(
     return replace(
         view,
         presence=presence_of(registered, surface.registration),
-        findings=tuple(finding_of(region) for region in compared.regions),
+        findings=(
+            *(finding_of(region) for region in compared.regions),
+            *(measurement_of(one) for one in measured),
+        ),
         evidence=evidence,
         inspect_s=inspect_s,
         transform_part_to_cell_refined=_refined(observation, registered),
@@ -157,6 +177,23 @@ def finding_of(region: Region) -> Finding:
         uncertainty=region.uncertainty_mm,
         conformity=region.conformity,
         not_judged=f'masked by zone {region.mask}' if region.mask else '',
+    )
+
+
+def measurement_of(measured: Measured) -> Finding:
+    """A measured feature as a finding; one that could not be measured says why."""
+    label = FEATURE + measured.name
+    if measured.reason:
+        return Finding(label, 0.0, unit=measured.unit, not_judged=measured.reason)
+    return Finding(
+        label=label,
+        score=1.0,
+        value=measured.value,
+        limit=measured.nearest_limit,
+        unit=measured.unit,
+        position_m=measured.position_m,
+        uncertainty=measured.uncertainty,
+        conformity=measured.conformity,
     )
 
 

@@ -42,6 +42,16 @@ def well_seen(points_part: Points, generator: np.random.Generator) -> Points:
 
 def add_bump(reference: ReferenceMesh, near: Points) -> Bumped:
     """Raise the surface around its vertex nearest to `near` by 2 mm, smoothly to its rim."""
+    return altered(reference, near, HEIGHT_M, RADIUS_M)
+
+
+def altered(
+    reference: ReferenceMesh, near: Points, height_m: float, radius_m: float, plateau: float = 0.0
+) -> Bumped:
+    """Raise (or sink, for a negative height) the surface around the vertex nearest to `near`.
+
+    Full height up to the share `plateau` of the radius, then smoothly down to the rim.
+    """
     vertices, triangles = reference.vertices, reference.triangles
     normals = np.zeros_like(vertices)
     np.add.at(normals, triangles, (reference.normals * reference.areas[:, None])[:, None])
@@ -49,7 +59,8 @@ def add_bump(reference: ReferenceMesh, near: Points) -> Bumped:
     used = np.unique(triangles)  # scanned meshes also keep corners that belong to nothing
     top = int(used[np.argmin(np.linalg.norm(vertices[used] - near, axis=1))])
     apart = np.linalg.norm(vertices - vertices[top], axis=1)
-    height = HEIGHT_M * np.cos(np.minimum(apart / RADIUS_M, 1) * np.pi / 2) ** 2
+    outward = np.clip((apart / radius_m - plateau) / (1 - plateau), 0, 1)
+    height = height_m * np.cos(outward * np.pi / 2) ** 2
     height[normals @ normals[top] < 0] = 0  # the far side of a thin wall
     raised = vertices + height[:, None] * normals[top]
     return Bumped(raised, triangles, raised[top])

@@ -2,10 +2,10 @@ import numpy as np
 import open3d as o3d
 import pytest
 
-from inspection_cell.errors import DataError
+from inspection_cell.errors import ConfigError, DataError
 from inspection_cell.evidence import EvidenceFolder
-from inspection_cell.findings import PresenceStatus, ViewStatus
-from inspection_cell.geometry import invert, pose_difference, rigid
+from inspection_cell.findings import Conformity, PresenceStatus, ViewStatus
+from inspection_cell.geometry import invert, pose_difference, rigid, transform_points
 from inspection_cell.observations import Image, Observation, Scan, ViewKey
 from inspection_cell.recipe import load_recipe
 from inspection_cell.views.surface import SurfaceInspector
@@ -118,3 +118,77 @@ def test_the_same_scan_gives_the_same_findings_again(
     first, second = (inspector.inspect(given).view_findings.findings for _ in range(2))
     assert [f.value for f in first] == [f.value for f in second]
     assert np.array_equal(first[0].position_m, second[0].position_m)
+
+
+MEASURING = RECIPE.replace(
+    'surface: {tolerance_mm: [-0.15, 0.15]}',
+    """\
+zones:
+  floor:
+    boxes: [{centre_mm: [-30, -20, 20], size_mm: [16, 16, 2]}]
+    facing: {direction: [0, 0, 1]}
+  step: {boxes: [{centre_mm: [20, 5, 35], size_mm: [18, 26, 2]}], facing: {direction: [0, 0, 1]}}
+  below: {boxes: [{centre_mm: [0, 0, 0], size_mm: [30, 30, 2]}], facing: {direction: [0, 0, -1]}}
+surface:
+  tolerance_mm: [-0.3, 0.3]
+  zone_tolerances_mm: {floor: [-0.1, 0.1]}
+  masks: [step]
+  features:
+    height: {kind: distance, between: [floor, step], nominal_mm: 15, tolerance_mm: [-0.05, 0.05]}
+    thickness: {kind: distance, between: [floor, below], nominal_mm: 20, tolerance_mm: [-1, 1]}
+""",
+)
+
+
+@pytest.fixture(scope='module')
+def measuring(part, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('measuring')
+    (folder / 'plate.ply').write_bytes(b'not read here')
+    (folder / 'recipe.yaml').write_text(MEASURING)
+    return SurfaceInspector(load_recipe(folder / 'recipe.yaml'), part, EvidenceFolder(folder))
+
+
+def test_features_are_findings_with_value_limit_and_uncertainty(
+    measuring, part, scan_of, scanner_pose
+):
+    view = measuring.inspect(observed(Scan(scan_of(part)), scanner_pose)).view_findings
+    height, thickness = view.findings
+    assert (height.label, height.unit) == ('feature_height', 'mm')
+    assert abs(height.value - 15.0) <= height.uncertainty < 0.03
+    assert height.limit in (14.95, 15.05)
+    assert height.conformity is Conformity.CONFORMS
+    assert thickness.label == 'feature_thickness'
+    assert 'points' in thickness.not_judged  # the scanner stands above
+
+
+def test_zones_have_their_own_tolerance_and_masks_are_not_judged(
+    measuring, part, scan_of, scanner_pose
+):
+    points = scan_of(part).astype(np.float64)
+    placed = transform_points(scanner_pose, points)
+    for place in ((-0.03, -0.02, 0.02), (0.02, 0.005, 0.035), (-0.03, 0.022, 0.02)):
+        near = np.linalg.norm(placed - place, axis=1) < 2.5e-3
+        placed[near, 2] += 0.2e-3 if place[2] < 0.03 else 0.5e-3
+    scan = Scan(transform_points(invert(scanner_pose), placed).astype(np.float32))
+    findings = measuring.inspect(observed(scan, scanner_pose)).view_findings.findings
+    regions = {finding.not_judged: finding for finding in findings if finding.peak_mm}
+    assert set(regions) == {'', 'masked by zone step'}  # the third is within ±0.3 mm
+    assert regions[''].limit == 0.1
+    assert regions[''].position_m[:2] == pytest.approx((-0.03, -0.02), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ('entry', 'key'),
+    [
+        ('masks: [nowhere]', 'surface.masks'),
+        ('zone_tolerances_mm: {nowhere: [-1, 1]}', 'surface.zone_tolerances_mm.nowhere'),
+        ('features: {f: {kind: flatness, zone: nowhere, tolerance_mm: 1, filter: none}}', 'zone'),
+    ],
+)
+def test_zones_that_the_recipe_lacks_are_refused_by_name(tmp_path, entry, key):
+    (tmp_path / 'plate.ply').write_bytes(b'not read here')
+    surface = f'surface: {{tolerance_mm: [-0.15, 0.15], {entry}}}'
+    text = RECIPE.replace('surface: {tolerance_mm: [-0.15, 0.15]}', surface)
+    (tmp_path / 'recipe.yaml').write_text(text)
+    with pytest.raises(ConfigError, match=key):
+        load_recipe(tmp_path / 'recipe.yaml')

@@ -1,0 +1,1 @@
+"""Measurement of geometric features on registered scans."""

@@ -1,0 +1,165 @@
+"""Zones, masks, the guard band and several scans: each fails where its feature is left out."""
+
+import numpy as np
+import pytest
+
+from inspection_cell.findings import Conformity
+from inspection_cell.geometry import invert, look_at, transform_points
+from inspection_cell.surface.alignment import Cloud, align
+from inspection_cell.surface.comparison import compare, examine
+from inspection_cell.surface.limits import Limits
+from inspection_cell.surface_file import Registration, Surface
+from inspection_cell.zone_file import Box, Zone
+from inspection_cell.zones import SurfaceZone
+
+SURFACE = Surface(tolerance_mm=(-0.3, 0.3))
+PLACE = np.array([-0.03, -0.022, 0.02])  # on the plate's top
+OTHER_SIDE = look_at((-0.05, 0.12, 0.30), (0.0, 0.0, 0.01))
+FROM_ABOVE = look_at((0.0, 0.0, 0.35), (0.0, 0.0, 0.0))
+FROM_THE_SIDE = look_at((0.35, 0.0, 0.01), (0.0, 0.0, 0.01))
+
+
+def raised(points, height_mm, width_mm=4.0):
+    near = np.linalg.norm(points - PLACE, axis=1) < width_mm / 2e3
+    return points + near[:, None] * np.array([0, 0, height_mm * 1e-3])
+
+
+def compared(points_part, pose, field, limits):
+    points = transform_points(invert(pose), points_part).astype(np.float32)
+    return compare(Cloud(points, pose, sensor=np.zeros(3)), field, SURFACE, limits)
+
+
+def zone_around(part, name='seal'):
+    box = Box(centre_mm=tuple(PLACE * 1e3), size_mm=(8, 8, 4))
+    return SurfaceZone(name, Zone(boxes=(box,)), part)
+
+
+def test_a_tighter_zone_finds_what_the_rest_of_the_part_may_have(
+    part, field, scan_of, scanner_pose
+):
+    points = raised(transform_points(scanner_pose, scan_of(part)), 0.2)
+    zone = zone_around(part)
+    plain = compared(points, scanner_pose, field, Limits((-0.3, 0.3)))
+    zoned = compared(
+        points, scanner_pose, field, Limits((-0.3, 0.3), zones=((zone, (-0.1, 0.1)),))
+    )
+    assert plain.regions == ()
+    assert [region.limit_mm for region in zoned.regions] == [0.1]
+    assert np.linalg.norm(zoned.regions[0].position_m - PLACE) < 1e-3
+
+
+def test_a_looser_zone_allows_what_the_rest_of_the_part_may_not_have(
+    part, field, scan_of, scanner_pose
+):
+    points = raised(transform_points(scanner_pose, scan_of(part)), 0.2)
+    loose = ((zone_around(part), (-0.5, 0.5)),)
+    assert len(compared(points, scanner_pose, field, Limits((-0.1, 0.1))).regions) == 1
+    assert compared(points, scanner_pose, field, Limits((-0.1, 0.1), zones=loose)).regions == ()
+
+
+def test_of_overlapping_zones_the_first_rules(part, field, scan_of, scanner_pose):
+    points = raised(transform_points(scanner_pose, scan_of(part)), 0.2)
+    zone = zone_around(part)
+    tight, loose = (zone, (-0.1, 0.1)), (zone, (-0.5, 0.5))
+    for zones, count in (((tight, loose), 1), ((loose, tight), 0)):
+        found = compared(points, scanner_pose, field, Limits((-0.3, 0.3), zones=zones))
+        assert len(found.regions) == count
+
+
+def test_what_a_mask_takes_out_is_still_told(part, field, scan_of, scanner_pose):
+    points = raised(transform_points(scanner_pose, scan_of(part)), 0.5)
+    masks = (zone_around(part, 'clamp'),)
+    (region,) = compared(points, scanner_pose, field, Limits((-0.1, 0.1), masks=masks)).regions
+    assert region.mask == 'clamp'
+    (region,) = compared(points, scanner_pose, field, Limits((-0.1, 0.1))).regions
+    assert region.mask == ''
+
+
+@pytest.mark.parametrize(
+    ('height_mm', 'conformity'),
+    [(0.10, None), (0.20, Conformity.UNCERTAIN), (0.28, Conformity.BREAKS)],
+)
+def test_within_the_uncertainty_of_the_limit_nobody_can_tell(
+    part, field, scan_of, scanner_pose, height_mm, conformity
+):
+    points = raised(transform_points(scanner_pose, scan_of(part)), height_mm, 6.0)
+    found = compared(points, scanner_pose, field, Limits((-0.2, 0.2), systematic_mm=0.02))
+    assert [region.conformity for region in found.regions] == ([conformity] if conformity else [])
+
+
+def test_a_scanner_of_known_error_leaves_more_undecided(part, field, scan_of, scanner_pose):
+    points = raised(transform_points(scanner_pose, scan_of(part)), 0.26, 6.0)
+    for systematic_mm, conformity in ((0.0, Conformity.BREAKS), (0.1, Conformity.UNCERTAIN)):
+        limits = Limits((-0.2, 0.2), systematic_mm=systematic_mm)
+        (region,) = compared(points, scanner_pose, field, limits).regions
+        assert region.conformity is conformity
+        assert region.uncertainty_mm >= systematic_mm
+
+
+def test_volume_is_height_times_area(part, field, scan_of, scanner_pose):
+    points = raised(transform_points(scanner_pose, scan_of(part)), 0.5, 8.0)
+    (region,) = compared(points, scanner_pose, field, Limits((-0.1, 0.1))).regions
+    assert region.volume_mm3 == pytest.approx(0.5 * np.pi * 4.0**2, rel=0.2)
+    assert region.width_mm == pytest.approx(8.0, rel=0.15)
+    assert region.length_mm == pytest.approx(8.0, rel=0.15)
+
+
+def clouds_of(part, scan_of, off, stations=(FROM_ABOVE, FROM_THE_SIDE)):
+    """Scans from two sides, both with the same error of the grasp."""
+    return [
+        Cloud(
+            scan_of(part, seed=seed, transform_part_to_scanner=invert(pose)),
+            off @ pose,
+            sensor=np.zeros(3),
+        )
+        for seed, pose in enumerate(stations)
+    ]
+
+
+def shifted(x_m, y_m, z_m):
+    off = np.eye(4)
+    off[:3, 3] = x_m, y_m, z_m
+    return off
+
+
+def test_scans_from_two_sides_are_one_surface(part, field, scan_of):
+    clouds = clouds_of(part, scan_of, shifted(1e-3, -0.5e-3, 0.8e-3), (FROM_ABOVE, OTHER_SIDE))
+    both = examine(align(clouds, field, SURFACE), field, Limits((-0.3, 0.3)))
+    assert both.registered.ok, both.registered.reason
+    assert both.regions == ()
+    expected = [
+        part.visible(part.samples, part.sample_normals, invert(pose), np.radians(80))
+        for pose in (FROM_ABOVE, OTHER_SIDE)
+    ]
+    assert both.seen.sum() == pytest.approx((expected[0] | expected[1]).sum(), rel=0.08)
+    assert both.seen.sum() > 1.05 * max(one.sum() for one in expected)
+
+
+def test_a_scan_that_leaves_directions_open_is_held_by_the_other(part, field, scan_of):
+    """Seen through a window on its side face alone, the part could slide along that face."""
+    clouds = clouds_of(part, scan_of, shifted(0.6e-3, 0.7e-3, -0.6e-3))
+    side = clouds[1]
+    on_face = transform_points(FROM_THE_SIDE, side.points)
+    window = (np.abs(on_face[:, 0] - 0.04) < 0.5e-3) & (on_face[:, 2] < 0.018)
+    narrow = Cloud(side.points[window], side.transform_scan_to_part, side.sensor)
+    assert not align([narrow], field, SURFACE).registered.ok
+    aligned = align([clouds[0], narrow], field, SURFACE)
+    assert aligned.registered.ok, aligned.registered.reason
+    apart = aligned.transforms_scan_to_part[1] @ invert(FROM_THE_SIDE)
+    assert np.abs(apart - np.eye(4)).max() < 0.1e-3
+
+
+def test_a_defect_on_the_seam_of_two_scans_is_one_region(part, field, scan_of):
+    clouds = clouds_of(part, scan_of, np.eye(4), (FROM_ABOVE, OTHER_SIDE))
+    moved = []
+    for cloud in clouds:
+        pose = cloud.transform_scan_to_part
+        points = raised(transform_points(pose, cloud.points), 0.8, 6.0)
+        half = points[:, 0] < PLACE[0] if cloud is clouds[0] else points[:, 0] > PLACE[0] - 1e-3
+        kept = transform_points(invert(pose), points[half]).astype(np.float32)
+        moved.append(Cloud(kept, pose, cloud.sensor))
+    surface = SURFACE.model_copy(update={'registration': Registration(min_explained=0.5)})
+    found = examine(align(moved, field, surface), field, Limits((-0.3, 0.3)))
+    assert found.registered.ok, found.registered.reason
+    assert [region.kind for region in found.regions] == ['burr']
+    assert found.regions[0].area_mm2 > 0.5 * np.pi * 9

@@ -43,6 +43,7 @@ setup(
     ],
     install_requires=[
         'matplotlib>=3.6',
+        'plotly>=6.0',
         'numpy>=1.26',
         'onnxruntime>=1.20',
         'opencv-python>=4.8',

@@ -260,6 +260,9 @@ def load_recipe(path: Path) -> Recipe:
     mesh = recipe.mesh_path
     if mesh is not None and not mesh.is_file():
         problems.append(Problem('reference.mesh', str(mesh), 'an existing mesh file'))
+    learned = file.surface and file.surface.golden
+    if learned and not (recipe.path.parent / learned).is_file():
+        problems.append(Problem('surface.golden', learned, 'a file that learn-reference wrote'))
     if problems:
         raise ConfigError(path, problems)
     return recipe

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
 from inspection_cell.geometry import Points, Transform, invert, rotate_vectors, transform_points
+from inspection_cell.mesh_check import check_mesh
 from inspection_cell.recipe import Recipe, Reference
 
 SAMPLES = 6000
@@ -169,7 +170,11 @@ class ReferenceMesh:
 
 
 def load_mesh(path: Path, units: Literal['mm', 'm']) -> ReferenceMesh:
-    """Read a mesh file (ply, stl, obj); raises DataError when it holds no surface."""
+    """Read a mesh file (ply, stl, obj).
+
+    Raises:
+        DataError: when it holds no surface, or one whose inside cannot be told from its outside.
+    """
     if not path.is_file():
         raise DataError(f'{path}: expected a mesh file (ply, stl, obj), there is none')
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
@@ -181,6 +186,9 @@ def load_mesh(path: Path, units: Literal['mm', 'm']) -> ReferenceMesh:
         reference = ReferenceMesh(vertices, np.asarray(mesh.triangles), _colours(mesh))
     except DataError as error:
         raise DataError(f'{path}: {error}') from error
+    problem = check_mesh(reference.vertices, reference.triangles).problem
+    if problem:
+        raise DataError(f'{path}: {problem}')
     reference.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return reference
 

@@ -36,6 +36,11 @@ class Surface(StrictModel):
     """Limits of zones that have their own, mm; where zones overlap the first named rules."""
     masks: tuple[Name, ...] = ()
     """Zones where deviations are shown and recorded, but not judged: clamp marks."""
+    golden: str | None = None
+    """golden.npz that `learn-reference` wrote, relative to the recipe's folder: the
+    limits follow the usual deviation and are never tighter than good parts vary."""
+    golden_sigmas: float = Field(default=3.0, gt=0.0, le=10.0)
+    """With `golden`: by how many standard deviations a good part may differ from the mean."""
     min_area_mm2: float = Field(default=1.0, gt=0)
     """Regions smaller than this are no findings, mm²."""
     systematic_mm: float = Field(default=0.0, ge=0.0, le=100.0)

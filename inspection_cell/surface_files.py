@@ -1,7 +1,8 @@
 """Inspection of a scan file against a mesh file, without a cell: `inspection_cell surface`."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -27,16 +28,18 @@ from inspection_cell.recipe import (
 from inspection_cell.reference import METRES_PER_UNIT, ReferenceMesh, load_mesh
 from inspection_cell.schema import Pose
 from inspection_cell.stored_parts import read_pose, read_scan
-from inspection_cell.surface.alignment import Cloud
-from inspection_cell.surface.comparison import Comparison, compare, not_registered
+from inspection_cell.surface.alignment import Aligned, Cloud, align, not_aligned
+from inspection_cell.surface.comparison import examine
 from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.features.measure import FeatureMeter
+from inspection_cell.surface.features.measured import Measured
 from inspection_cell.surface.global_search import search_pose
-from inspection_cell.surface.limits import Limits, limits_of
+from inspection_cell.surface.golden import recipe_limits
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.verdict import judge
 from inspection_cell.views.surface import CACHE, view_findings
-from inspection_cell.zones import resolve_zones
+from inspection_cell.zones import SurfaceZone, resolve_zones
 
 Units = Literal['mm', 'm']
 DEFAULT_TOLERANCE_MM = (-0.5, 0.5)
@@ -58,6 +61,8 @@ class SurfaceResult:
         points_part: (N, 3) those compared, part frame, metres.
         deviation_mm: (N,) signed, positive outside the material.
         coverage: share of the reference's surface that the scan shows.
+        zones: of the recipe.
+        measured: the recipe's features.
     """
 
     reference: ReferenceMesh
@@ -69,6 +74,8 @@ class SurfaceResult:
     tolerance_mm: tuple[float, float]
     coverage: float
     seconds: float
+    zones: Mapping[str, SurfaceZone] = field(default_factory=dict)
+    measured: tuple[Measured, ...] = ()
 
     @property
     def decision(self) -> Decision:
@@ -90,6 +97,7 @@ class SurfaceResult:
             'coverage': round(self.coverage, 4),
             'deviation_mm': _spread(self.deviation_mm),
             'defects': [_defect(defect) for defect in self.defects],
+            'measurements': [_measurement(one) for one in self.measured],
             'decision': self.decision.name,
             'reasons': [reason.text for reason in self.verdict.reasons],
             'seconds': round(self.seconds, 3),
@@ -98,22 +106,23 @@ class SurfaceResult:
 
 def inspect_files(
     reference: Path,
-    scan: Path,
+    scans: Path | Sequence[Path],
     units: Units,
     tolerance_mm: tuple[float, float] | None = None,
-    initial_pose: Path | None = None,
+    initial_poses: Sequence[Path] = (),
     recipe: Path | None = None,
     seed: int = 0,
 ) -> SurfaceResult:
-    """Compare a scan with a mesh and decide.
+    """Compare one scan, or several of one part together, with a mesh and decide.
 
     Args:
         reference: mesh file (ply, stl, obj) in `units`.
-        scan: cloud or mesh file (ply, pcd, stl, obj) in `units`.
-        units: of both files.
+        scans: cloud or mesh files (ply, pcd, stl, obj) in `units`; without poses in one frame.
+        units: of all files.
         tolerance_mm: lower and upper limit; default the recipe's, else ±0.5 mm.
-        initial_pose: file with `transform_scan_to_part`, 4 x 4, metres; else it is searched.
-        recipe: limits and coverage demanded; without one no coverage is demanded.
+        initial_poses: files with `transform_scan_to_part`, 4 x 4, metres, one for each scan; none:
+            it is searched.
+        recipe: limits, features and coverage demanded; without one no coverage is demanded.
         seed: of the search.
 
     Raises:
@@ -121,32 +130,39 @@ def inspect_files(
         ConfigError: for a recipe with problems.
     """
     begin = time.perf_counter()
+    files = [scans] if isinstance(scans, Path) else list(scans)
+    if initial_poses and len(initial_poses) != len(files):
+        raise DataError(f'expected {len(files)} initial poses, one for each scan, or none')
     mesh = load_mesh(reference, units)
-    points = load_points(scan, units)
-    start = None if initial_pose is None else read_pose(initial_pose)
-    known = _recipe(reference, mesh, units, tolerance_mm, recipe, start is not None)
+    clouds = [load_points(scan, units) for scan in files]
+    poses = [read_pose(pose) for pose in initial_poses]
+    known = _recipe(reference, mesh, units, tolerance_mm, recipe, bool(poses))
     surface = known.file.surface
     assert surface is not None
     zones = resolve_zones(known, mesh)
     field = DeviationField(mesh, user_data_folder() / CACHE)
-    compared = _compared(points, start, field, surface, limits_of(surface, zones), seed)
-    pose = compared.registered.transform_scan_to_part
-    observation = Observation('file', VIEW, 0, Scan(points), invert(pose), np.eye(4))
-    view = view_findings(observation, compared, surface, mesh)
+    aligned = _aligned(clouds, poses, field, surface, seed)
+    compared = examine(aligned, field, recipe_limits(known, mesh, zones))
+    measured = FeatureMeter(surface.features, zones, mesh).of(aligned)
+    pose = aligned.registered.transform_scan_to_part
+    observation = Observation('file', VIEW, 0, Scan(clouds[0]), invert(pose), np.eye(4))
+    view = view_findings(observation, compared, surface, mesh, measured=measured)
     fused = fuse(known, _cell(), mesh, [view])
     verdict = judge(
-        known, fused, [view], inspection_id='file', part_id=scan.stem, stamp_ns=0, cell_hash=''
+        known, fused, [view], inspection_id='file', part_id=files[0].stem, stamp_ns=0, cell_hash=''
     )
     return SurfaceResult(
         reference=mesh,
         verdict=verdict,
-        registered=compared.registered,
-        points=len(points),
-        points_part=compared.deviations.points,
-        deviation_mm=compared.deviations.signed_mm,
+        registered=aligned.registered,
+        points=sum(len(points) for points in clouds),
+        points_part=aligned.deviations.points,
+        deviation_mm=aligned.deviations.signed_mm,
         tolerance_mm=surface.tolerance_mm,
         coverage=float(compared.seen.mean()),
         seconds=time.perf_counter() - begin,
+        zones=zones,
+        measured=measured,
     )
 
 
@@ -168,26 +184,28 @@ def load_points(path: Path, units: Units) -> NDArray[np.float32]:
     return (points * METRES_PER_UNIT[units]).astype(np.float32)
 
 
-def _compared(
-    points: NDArray[np.float32],
-    start: Transform | None,
+def _aligned(
+    clouds: Sequence[NDArray[np.float32]],
+    poses: Sequence[Transform],
     field: DeviationField,
     surface: Surface,
-    limits: Limits,
     seed: int,
-) -> Comparison:
-    misfit = _size_misfit(points, field.reference)
+) -> Aligned:
+    """All scans on the reference; searched as one cloud where no pose is given."""
+    together = np.concatenate(clouds)
+    start = poses[0] if poses else np.eye(4)
+    misfit = '' if poses else _size_misfit(together, field.reference)
     if misfit:
-        return not_registered(
-            field, Registered(np.eye(4) if start is None else start, reason=misfit)
-        )
-    if start is None:
-        found = search_pose(points, field, surface.registration.inlier_mm, seed)
-        start = found.transform_scan_to_part
-        if found.reason:
-            refused = Registered(start, explained=found.explained, reason=found.reason)
-            return not_registered(field, refused)
-    return compare(Cloud(points, start), field, surface, limits)
+        return not_aligned(field, Registered(start, reason=misfit))
+    if poses:
+        placed = [Cloud(points, pose) for points, pose in zip(clouds, poses, strict=True)]
+        return align(placed, field, surface)
+    found = search_pose(together, field, surface.registration.inlier_mm, seed)
+    start = found.transform_scan_to_part
+    if found.reason:
+        refused = Registered(start, explained=found.explained, reason=found.reason)
+        return not_aligned(field, refused)
+    return align([Cloud(points, start) for points in clouds], field, surface)
 
 
 def _size_misfit(points: NDArray[np.float32], reference: ReferenceMesh) -> str:
@@ -253,6 +271,19 @@ def _spread(deviation_mm: NDArray[np.floating]) -> dict[str, float] | None:
     values = {'p50': p50, 'p95': p95, 'p99': p99}
     values |= {'min': deviation_mm.min(), 'max': deviation_mm.max()}
     return {name: round(float(value), 4) for name, value in values.items()}
+
+
+def _measurement(measured: Measured) -> dict[str, object]:
+    if measured.reason:
+        return {'name': measured.name, 'reason': measured.reason}
+    return {
+        'name': measured.name,
+        'value': round(measured.value, 5),
+        'uncertainty': round(measured.uncertainty, 5),
+        'unit': measured.unit,
+        'limits': [measured.low, measured.high],
+        'conformity': measured.conformity.name.lower(),
+    }
 
 
 def _defect(defect: Defect) -> dict[str, object]:

@@ -22,6 +22,7 @@ COMMANDS = (
     'swap-model',
     'surface',
     'detect',
+    'learn-reference',
     'synthesize',
     'train',
     'check',

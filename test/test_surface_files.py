@@ -63,9 +63,9 @@ def files(tmp_path):
 
 @pytest.mark.parametrize('pose_given', [True, False])
 def test_a_good_scan_is_accepted_with_and_without_a_pose(files, pose_given):
-    pose = files / 'pose.txt' if pose_given else None
+    poses = [files / 'pose.txt'] if pose_given else []
     result = inspect_files(
-        files / 'boot.stl', files / 'good.ply', 'mm', (-0.3, 0.3), initial_pose=pose, seed=1
+        files / 'boot.stl', files / 'good.ply', 'mm', (-0.3, 0.3), initial_poses=poses, seed=1
     )
     assert result.decision is Decision.ACCEPT, result.verdict.reasons
     found = np.array(result.as_json()['transform'])
@@ -80,7 +80,7 @@ def test_a_raised_patch_is_a_defect_and_the_reports_show_it(files):
     (files / 'bad.ply').write_bytes(ply_bytes(points))
     np.savetxt(files / 'here.txt', np.eye(4))
     result = inspect_files(
-        files / 'boot.stl', files / 'bad.ply', 'mm', (-0.3, 0.3), initial_pose=files / 'here.txt'
+        files / 'boot.stl', files / 'bad.ply', 'mm', (-0.3, 0.3), [files / 'here.txt']
     )
     said = json.loads(json.dumps(result.as_json()))
     assert said['decision'] == 'REJECT'
@@ -106,12 +106,73 @@ def test_a_scan_in_the_wrong_unit_is_refused_for_its_size(files):
     assert result.as_json()['deviation_mm'] is None
 
 
+def halves(files):
+    """The good scan as two files, each in a frame of its own."""
+    points = surface_points(0)
+    other = np.eye(4)
+    other[:3, 3] = 0.01, -0.02, 0.03
+    left = points[:, 1] < 22
+    np.savetxt(files / 'other.txt', other)
+    moved = transform_points(np.linalg.inv(TURNED), points[left] / 1e3) * 1e3
+    (files / 'left.ply').write_bytes(ply_bytes(moved))
+    moved = transform_points(np.linalg.inv(other), points[~left] / 1e3) * 1e3
+    (files / 'right.ply').write_bytes(ply_bytes(moved))
+    return [files / 'left.ply', files / 'right.ply'], [files / 'pose.txt', files / 'other.txt']
+
+
+def test_several_scans_of_one_part_are_judged_as_one_surface(files):
+    scans, poses = halves(files)
+    alone = [
+        inspect_files(files / 'boot.stl', scan, 'mm', (-0.3, 0.3), [pose]).coverage
+        for scan, pose in zip(scans, poses, strict=True)
+    ]
+    both = inspect_files(files / 'boot.stl', scans, 'mm', (-0.3, 0.3), poses)
+    assert both.decision is Decision.ACCEPT, both.verdict.reasons
+    assert both.points == len(surface_points(0))
+    assert both.coverage > 1.3 * max(alone)
+
+
+def test_as_many_poses_as_scans_are_needed(files):
+    scans, poses = halves(files)
+    with pytest.raises(DataError, match='expected 2 initial poses'):
+        inspect_files(files / 'boot.stl', scans, 'mm', (-0.3, 0.3), poses[:1])
+
+
+FEATURES = """
+zones:
+  top: {boxes: [{centre_mm: [50, 30, 20], size_mm: [30, 16, 2]}], facing: {direction: [0, 0, 1]}}
+  deck: {boxes: [{centre_mm: [12, 20, 55], size_mm: [20, 30, 2]}], facing: {direction: [0, 0, 1]}}
+"""
+
+
+def test_features_of_the_recipe_are_measured_and_told(files):
+    features = (
+        '{kind: distance, between: [top, deck], nominal_mm: 35, tolerance_mm: [-0.05, 0.05]}'
+    )
+    text = RECIPE.replace('minimum: 0.95', 'minimum: 0.1').replace(
+        '[-0.3, 0.3]}', f'[-0.3, 0.3], features: {{rise: {features}}}}}'
+    )
+    (files / 'features.yaml').write_text(text + FEATURES)
+    result = inspect_files(
+        files / 'boot.stl',
+        files / 'good.ply',
+        'mm',
+        initial_poses=[files / 'pose.txt'],
+        recipe=files / 'features.yaml',
+    )
+    (told,) = json.loads(json.dumps(result.as_json()))['measurements']
+    assert (told['name'], told['conformity']) == ('rise', 'conforms')
+    assert abs(told['value'] - 35.0) <= told['uncertainty'] < 0.02
+    assert result.decision is Decision.ACCEPT, result.verdict.reasons
+    assert 'rise: 35.0' in ' '.join(reason.text for reason in result.verdict.reasons)
+
+
 def test_a_recipe_demands_its_coverage(files):
     result = inspect_files(
         files / 'boot.stl',
         files / 'good.ply',
         'mm',
-        initial_pose=files / 'pose.txt',
+        initial_poses=[files / 'pose.txt'],
         recipe=files / 'recipe.yaml',
     )
     assert result.decision is Decision.REVIEW

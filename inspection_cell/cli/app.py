@@ -14,6 +14,7 @@ from inspection_cell.cli.file_commands import check, env
 from inspection_cell.cli.inspection_commands import detect, surface
 from inspection_cell.cli.learning_commands import synthesize
 from inspection_cell.cli.model_commands import export, promote
+from inspection_cell.cli.reference_command import learn_reference
 from inspection_cell.cli.swap_command import swap_model
 from inspection_cell.cli.training_command import train
 from inspection_cell.errors import InspectionCellError
@@ -39,6 +40,7 @@ for command in (
     evaluate,
     export,
     promote,
+    learn_reference,
     check,
     env,
     bench,

@@ -26,15 +26,18 @@ class Units(StrEnum):
 
 def surface(
     reference: Annotated[Path, typer.Option(help='Reference mesh (ply, stl, obj).')],
-    scan: Annotated[Path, typer.Option(help='Scan (ply, pcd, stl, obj).')],
+    scan: Annotated[
+        list[Path],
+        typer.Option(help='Scan (ply, pcd, stl, obj); several of one part are judged together.'),
+    ],
     units: Annotated[Units, typer.Option(help='Unit of both files.')] = Units.MM,
     tolerance_mm: Annotated[
         tuple[float, float] | None,
         typer.Option(metavar='LO HI', help='Limits of the signed deviation, mm.'),
     ] = None,
     initial_pose: Annotated[
-        Path | None,
-        typer.Option(help='transform_scan_to_part, 4×4, metres; default: it is searched.'),
+        list[Path] | None,
+        typer.Option(help='transform_scan_to_part, 4×4, metres, per scan; default: searched.'),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help='A recipe.yaml with its limits.')] = None,
     report: Annotated[
@@ -46,11 +49,13 @@ def surface(
     with ERR.status('comparing') as status:
         if json:
             status.stop()
-        result = inspect_files(reference, scan, units.value, tolerance_mm, initial_pose, recipe)
+        result = inspect_files(
+            reference, scan, units.value, tolerance_mm, initial_pose or (), recipe
+        )
         if report is not None:
             from inspection_cell.surface_report import write_report  # Matplotlib takes a second
 
-            write_report(report, result)
+            write_report(report, result, result.zones)
     if json:
         print_json(result.as_json())
         return
@@ -121,6 +126,8 @@ def _print_surface(result: SurfaceResult) -> None:
     OUT.print(f'{result.points} points, {100 * result.coverage:.0f} % of the reference seen')
     for defect in result.defects:
         OUT.print(escape(f'  {_defect_in_words(defect)}'))
+    for measured in result.measured:
+        OUT.print(escape(f'  {measured}'))
     OUT.print(f'{result.seconds:.2f} s', style='dim')
 
 

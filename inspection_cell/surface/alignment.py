@@ -71,7 +71,7 @@ def align(clouds: Sequence[Cloud], field: DeviationField, surface: Surface) -> A
     """
     registered, poses = _registered(clouds, field, surface)
     if not registered.ok:
-        return Aligned(registered, poses, field.measure(np.empty((0, 3))))
+        return not_aligned(field, registered)
     pieces = [
         _near(cloud.points, pose, field, surface.crop_mm)
         for cloud, pose in zip(clouds, poses, strict=True)
@@ -80,6 +80,12 @@ def align(clouds: Sequence[Cloud], field: DeviationField, surface: Surface) -> A
     station_of = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
     aligned = Aligned(registered, poses, deviations, _stations(clouds, poses), station_of)
     return aligned if _stood_there(aligned) else replace(aligned, stations=None)
+
+
+def not_aligned(field: DeviationField, registered: Registered) -> Aligned:
+    """Scans that say nothing but why."""
+    pose = registered.transform_scan_to_part
+    return Aligned(registered, (pose,), field.measure(np.empty((0, 3))))
 
 
 def cosines(

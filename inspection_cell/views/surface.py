@@ -22,12 +22,12 @@ from inspection_cell.geometry import Transform, invert
 from inspection_cell.observations import Observation, Scan
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.surface.alignment import Aligned, Cloud, align
+from inspection_cell.surface.alignment import Cloud, align
 from inspection_cell.surface.comparison import Comparison, examine
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.features.measure import FeatureMeter
 from inspection_cell.surface.features.measured import Measured
-from inspection_cell.surface.limits import limits_of
+from inspection_cell.surface.golden import recipe_limits
 from inspection_cell.surface.regions import Region
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface_file import Registration, Surface
@@ -66,7 +66,7 @@ class SurfaceInspector:
         self._surface: Surface = recipe.file.surface
         self._max_incidence_rad = np.radians(recipe.file.coverage.max_incidence_deg)
         zones = resolve_zones(recipe, reference)
-        self._limits = limits_of(self._surface, zones)
+        self._limits = recipe_limits(recipe, reference, zones)
         self._meter = FeatureMeter(self._surface.features, zones, reference)
         self._field = DeviationField(reference, evidence.data_dir / CACHE)
         self._field.grid  # noqa: B018  (computed now rather than with the first part)
@@ -89,7 +89,7 @@ class SurfaceInspector:
             compared = examine(
                 aligned, self._field, self._limits, max_incidence_rad=self._max_incidence_rad
             )
-            measured = self._measured(aligned)
+            measured = self._meter.of(aligned)
             evidence = (scan.result(), *deviation.result())
         findings = view_findings(
             observation,
@@ -103,15 +103,6 @@ class SurfaceInspector:
         return SurfaceInspection(
             findings, compared.deviations.points, compared.deviations.signed_mm
         )
-
-    def _measured(self, aligned: Aligned) -> tuple[Measured, ...]:
-        if not aligned.registered.ok or not self._surface.features:
-            return ()
-        deviations = aligned.deviations
-        points, outward = (
-            np.asarray(a, np.float64) for a in (deviations.points, deviations.outward)
-        )
-        return self._meter.measure(points, outward)
 
     def _write_scan(self, observation: Observation, scan: Scan) -> EvidenceFile:
         identity, view = observation.inspection_id, observation.view

@@ -8,6 +8,7 @@ from inspection_cell.findings import Conformity, PresenceStatus, ViewStatus
 from inspection_cell.geometry import invert, pose_difference, rigid, transform_points
 from inspection_cell.observations import Image, Observation, Scan, ViewKey
 from inspection_cell.recipe import load_recipe
+from inspection_cell.surface.golden import GoldenReference
 from inspection_cell.views.surface import SurfaceInspector
 
 RECIPE = """\
@@ -27,6 +28,17 @@ def recipe(tmp_path_factory):
     (folder / 'plate.ply').write_bytes(b'not read here')
     (folder / 'recipe.yaml').write_text(RECIPE)
     return load_recipe(folder / 'recipe.yaml')
+
+
+@pytest.fixture(scope='module')
+def kept(tmp_path_factory):
+    """Where what takes long to compute is kept for all tests here."""
+    return tmp_path_factory.mktemp('kept')
+
+
+@pytest.fixture(autouse=True)
+def cached(kept, tmp_path):
+    (tmp_path / 'cache').symlink_to(kept)
 
 
 @pytest.fixture
@@ -141,8 +153,9 @@ surface:
 
 
 @pytest.fixture(scope='module')
-def measuring(part, tmp_path_factory):
+def measuring(part, kept, tmp_path_factory):
     folder = tmp_path_factory.mktemp('measuring')
+    (folder / 'cache').symlink_to(kept)
     (folder / 'plate.ply').write_bytes(b'not read here')
     (folder / 'recipe.yaml').write_text(MEASURING)
     return SurfaceInspector(load_recipe(folder / 'recipe.yaml'), part, EvidenceFolder(folder))
@@ -192,3 +205,40 @@ def test_zones_that_the_recipe_lacks_are_refused_by_name(tmp_path, entry, key):
     (tmp_path / 'recipe.yaml').write_text(text)
     with pytest.raises(ConfigError, match=key):
         load_recipe(tmp_path / 'recipe.yaml')
+
+
+def test_a_learned_reference_allows_what_good_parts_do(part, scan_of, scanner_pose, tmp_path):
+    """The surface of good parts varies around one place: a change there is no defect."""
+    place = np.array([-0.03, -0.022, 0.02])
+    spots = np.concatenate([part.samples, place[None]])
+    apart = np.linalg.norm(spots - place, axis=1)
+    sigma_mm = np.where(apart < 6e-3, 0.15, 0.0)
+    golden = GoldenReference(spots, 0 * sigma_mm, sigma_mm, np.full(len(spots), 9), 9, part.sha256)
+    golden.save(tmp_path / 'golden.npz')
+    (tmp_path / 'plate.ply').write_bytes(b'not read here')
+    placed = transform_points(scanner_pose, scan_of(part).astype(np.float64))
+    placed[np.linalg.norm(placed - place, axis=1) < 2e-3, 2] += 0.25e-3
+    scan = Scan(transform_points(invert(scanner_pose), placed).astype(np.float32))
+    found = []
+    for entry in ('golden: golden.npz', 'golden_sigmas: 3'):
+        text = RECIPE.replace('[-0.15, 0.15]', f'[-0.15, 0.15], {entry}')
+        (tmp_path / 'recipe.yaml').write_text(text)
+        inspector = SurfaceInspector(
+            load_recipe(tmp_path / 'recipe.yaml'), part, EvidenceFolder(tmp_path)
+        )
+        found.append(inspector.inspect(observed(scan, scanner_pose)).view_findings.findings)
+    assert found[0] == ()
+    assert [finding.label for finding in found[1]] == ['burr']
+
+
+def test_a_learned_reference_that_is_missing_or_of_another_mesh_is_refused(part, tmp_path):
+    (tmp_path / 'plate.ply').write_bytes(b'not read here')
+    text = RECIPE.replace('[-0.15, 0.15]', '[-0.15, 0.15], golden: golden.npz')
+    (tmp_path / 'recipe.yaml').write_text(text)
+    with pytest.raises(ConfigError, match=r'surface\.golden'):
+        load_recipe(tmp_path / 'recipe.yaml')
+    nothing = np.zeros(len(part.samples))
+    other = GoldenReference(part.samples, nothing, nothing, nothing.astype(int), 3, 'other')
+    other.save(tmp_path / 'golden.npz')
+    with pytest.raises(DataError, match='belongs to the mesh other'):
+        SurfaceInspector(load_recipe(tmp_path / 'recipe.yaml'), part, EvidenceFolder(tmp_path))

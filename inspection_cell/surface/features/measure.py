@@ -9,6 +9,7 @@ from inspection_cell.errors import DataError
 from inspection_cell.feature_file import Angle, Bore, Distance, Flatness
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.surface.alignment import Aligned
 from inspection_cell.surface.features.elements import Elements
 from inspection_cell.surface.features.measured import Measured
 from inspection_cell.surface.features.quantities import bore_of, flatness_of, relation_of
@@ -43,6 +44,17 @@ class FeatureMeter:
             name: PlaneTarget(zones[name], reference, search_mm / 1e3)
             for name, search_mm in searches.items()
         }
+
+    def of(self, aligned: Aligned) -> tuple[Measured, ...]:
+        """Measure all features on aligned scans; none where they are not registered."""
+        if not aligned.registered.ok or not self._features:
+            return ()
+        deviations = aligned.deviations
+        points, outward = (
+            np.asarray(values, dtype=np.float64)
+            for values in (deviations.points, deviations.outward)
+        )
+        return self.measure(points, outward)
 
     def measure(self, points_part: Points, outward: Points) -> tuple[Measured, ...]:
         """Measure all features, in the recipe's order.

@@ -22,17 +22,13 @@ def learn_reference(
     out: Annotated[Path, typer.Option(help='Folder for mesh, statistics and summary.')],
     units: Annotated[Units, typer.Option(help='Unit of the scans and of the mesh.')] = Units.MM,
     tolerance_mm: Annotated[
-        tuple[float, float],
-        typer.Option(metavar='LO HI', help='Limits that left-out scans are judged by, mm.'),
+        tuple[float, float], typer.Option(metavar='LO HI', help='Limits of left-out scans, mm.')
     ] = (-0.5, 0.5),
     sigmas: Annotated[
         float, typer.Option(min=0.0, max=10.0, help='Allowed multiple of the spread.')
     ] = 3.0,
     initial_pose: Annotated[
-        Path | None,
-        typer.Option(
-            help='transform_scan_to_part, 4×4, metres; default: the scans have the frame.'
-        ),
+        Path | None, typer.Option(help='transform_scan_to_part, 4×4, metres; default: the same.')
     ] = None,
     sensor_mm: Annotated[
         tuple[float, float, float] | None,

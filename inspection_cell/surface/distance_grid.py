@@ -22,7 +22,7 @@ CELLS_ALONG = 300.0  # the part's diagonal in cells, unless a limit below is met
 MOST_CELLS = 24_000_000  # of the box around the part: 4 bytes each
 BAND_M = 1.5e-3  # least distance to the surface up to which nodes are computed
 _BAND_CELLS = 3.0
-_BLOCK = 8  # cells along a block; blocks far from the surface are skipped whole
+_BLOCK = 4  # cells along a block; blocks far from the surface are skipped whole
 _TRUSTED_M = 3e-6  # greatest error of the interpolation in a trusted cell
 _AT_ONCE = 400_000
 _PLACES = np.array(
@@ -34,7 +34,7 @@ _PLACES = np.array(
         (0.15, 0.85, 0.85),
     ]
 )  # of a cell, where its interpolation is compared: a tetrahedron and its middle
-_FORMAT = 2
+_FORMAT = 3
 
 Flat = NDArray[np.int64]
 

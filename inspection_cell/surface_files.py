@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -46,7 +46,6 @@ DEFAULT_TOLERANCE_MM = (-0.5, 0.5)
 MESH_SUFFIXES = ('.stl', '.obj')
 SUFFIXES = ('.ply', '.pcd', *MESH_SUFFIXES)
 SPARSE_MESH = 20_000  # a scan stored as a mesh with fewer corners is sampled on its surface
-MOST_TIMES_LARGER = 20.0  # a scan this much larger or smaller than the part: wrong units
 EVERYTHING_MM = 10_000.0
 VIEW = ViewKey('file', 'scan')
 
@@ -92,6 +91,7 @@ class SurfaceResult:
         return {
             'registered': self.registered.ok,
             'reason': self.registered.reason,
+            'note': self.registered.note,
             'transform': self.registered.transform_scan_to_part.tolist(),
             'points': self.points,
             'coverage': round(self.coverage, 4),
@@ -193,10 +193,6 @@ def _aligned(
 ) -> Aligned:
     """All scans on the reference; searched as one cloud where no pose is given."""
     together = np.concatenate(clouds)
-    start = poses[0] if poses else np.eye(4)
-    misfit = '' if poses else _size_misfit(together, field.reference)
-    if misfit:
-        return not_aligned(field, Registered(start, reason=misfit))
     if poses:
         placed = [Cloud(points, pose) for points, pose in zip(clouds, poses, strict=True)]
         return align(placed, field, surface)
@@ -205,19 +201,8 @@ def _aligned(
     if found.reason:
         refused = Registered(start, explained=found.explained, reason=found.reason)
         return not_aligned(field, refused)
-    return align([Cloud(points, start) for points in clouds], field, surface)
-
-
-def _size_misfit(points: NDArray[np.float32], reference: ReferenceMesh) -> str:
-    low, high = np.percentile(points, [1, 99], axis=0)
-    scan_m = float(np.linalg.norm(high - low))
-    ratio = scan_m / reference.diagonal_m
-    if 1 / MOST_TIMES_LARGER <= ratio <= MOST_TIMES_LARGER:
-        return ''
-    return (
-        f"the reference's size does not fit the scan's: the scan extends {scan_m:.3g} m, the "
-        f'reference {reference.diagonal_m:.3g} m; are both in the units given?'
-    )
+    aligned = align([Cloud(points, start) for points in clouds], field, surface)
+    return replace(aligned, registered=replace(aligned.registered, note=found.note))
 
 
 def _recipe(

@@ -44,6 +44,7 @@ class Registered:
         observability: smallest eigenvalue of the normal equations among the directions that the
             reference's shape determines.
         reason: empty when the scan is registered, else what was expected and what came.
+        note: what is to be known about the pose, such as a symmetry of the part.
     """
 
     transform_scan_to_part: Transform
@@ -53,6 +54,7 @@ class Registered:
     rotation_deg: float = 0.0
     observability: float = 0.0
     reason: str = ''
+    note: str = ''
 
     @property
     def ok(self) -> bool:
@@ -125,18 +127,18 @@ def refine(
     Ends when a step moves nothing by more than about `stop_m`, or after `ITERATIONS`.
     """
     pose = start
-    centre, radius_m = _centre_and_radius(field.reference)
+    centre, radius_m = centre_and_radius(field.reference)
     for _ in range(ITERATIONS):
         moved = transform_points(pose, points)
         looked = field.look(moved)
-        weights = _tukey(looked.signed_m)
-        jacobian = _jacobian(moved, looked.gradient, centre, radius_m)
+        weights = tukey_weights(looked.signed_m)
+        jacobian = distance_jacobian(moved, looked.gradient, centre, radius_m)
         weighted = jacobian * weights[:, None]
         values, vectors = np.linalg.eigh(weighted.T @ jacobian / weights.sum())
         gradient = weighted.T @ looked.signed_m / weights.sum()
         free = values > _HELD
         step = -vectors[:, free] @ ((vectors[:, free].T @ gradient) / values[free])
-        pose = _moved(pose, step, centre, radius_m)
+        pose = moved_pose(pose, step, centre, radius_m)
         if np.abs(step).max() < stop_m:
             break
     return pose
@@ -154,7 +156,7 @@ def _fit(
     signed_m = looked.signed_m.astype(np.float64)
     explained = np.abs(signed_m) <= limits.inlier_mm / 1e3
     residual = signed_m[explained] if explained.any() else np.array([np.inf])
-    centre, _ = _centre_and_radius(field.reference)
+    centre, _ = centre_and_radius(field.reference)
     shift = transform_points(correction, centre[None])[0] - centre
     angle_rad = Rotation.from_matrix(correction[:3, :3]).magnitude()
     return Registered(
@@ -163,7 +165,7 @@ def _fit(
         residual_mm=float(np.sqrt(np.mean(residual**2)) * 1e3),
         shift_mm=float(np.linalg.norm(shift) * 1e3),
         rotation_deg=float(np.degrees(angle_rad)),
-        observability=_observability(moved, looked, field.reference),
+        observability=weakest_direction(moved, looked, field.reference),
     )
 
 
@@ -206,27 +208,28 @@ def _judged(fit: Registered, limits: Registration) -> Registered:
     )
 
 
-def _observability(points: Points, looked: Looked, reference: ReferenceMesh) -> float:
+def weakest_direction(points: Points, looked: Looked, reference: ReferenceMesh) -> float:
     """Weakest direction of the scan, directions in which the reference is symmetric aside.
 
     Only points that fit count: what hangs over an edge determines nothing.
     """
-    weights = _tukey(looked.signed_m)
-    centre, radius_m = _centre_and_radius(reference)
-    jacobian = _jacobian(points, looked.gradient, centre, radius_m)
+    weights = tukey_weights(looked.signed_m)
+    centre, radius_m = centre_and_radius(reference)
+    jacobian = distance_jacobian(points, looked.gradient, centre, radius_m)
     values, vectors = np.linalg.eigh((jacobian * weights[:, None]).T @ jacobian / weights.sum())
-    whole = _jacobian(reference.samples, reference.sample_normals, centre, radius_m)
+    whole = distance_jacobian(reference.samples, reference.sample_normals, centre, radius_m)
     determined = ((whole @ vectors) ** 2).mean(axis=0) >= MIN_OBSERVABILITY
     return float(values[determined].min()) if determined.any() else 1.0
 
 
-def _centre_and_radius(reference: ReferenceMesh) -> tuple[NDArray[np.float64], float]:
+def centre_and_radius(reference: ReferenceMesh) -> tuple[NDArray[np.float64], float]:
+    """The middle (3,) of the part's box and the length that turns are measured by, metres."""
     low, high = reference.vertices.min(axis=0), reference.vertices.max(axis=0)
     centre: NDArray[np.float64] = (low + high) / 2
     return centre, reference.diagonal_m / 4
 
 
-def _jacobian(
+def distance_jacobian(
     points: Points, normals: NDArray[np.floating], centre: NDArray[np.float64], radius_m: float
 ) -> NDArray[np.float64]:
     """(N, 6) change of the distances by turning (per radius, metres) and shifting (metres)."""
@@ -234,15 +237,17 @@ def _jacobian(
     return np.concatenate([np.cross(lever, normals), normals], axis=1)
 
 
-def _tukey(distances_m: NDArray[np.floating]) -> NDArray[np.float64]:
+def tukey_weights(distances_m: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(N,) Tukey's biweight with a width that follows the spread of the distances."""
     width_m = max(4.685 * 1.4826 * float(np.median(np.abs(distances_m))), _NARROWEST_M)
     weights: NDArray[np.float64] = (1 - np.minimum(np.abs(distances_m) / width_m, 1) ** 2) ** 2
     return weights
 
 
-def _moved(
+def moved_pose(
     pose: Transform, step: NDArray[np.float64], centre: NDArray[np.float64], radius_m: float
 ) -> Transform:
+    """The pose after a step (6,) as `distance_jacobian` counts it."""
     rotation = Rotation.from_rotvec(step[:3] / radius_m).as_matrix()
     return rigid(rotation, centre + step[3:] - rotation @ centre) @ pose
 

@@ -195,6 +195,8 @@ def presence_of(registered: Registered, limits: Registration) -> Presence:
         f'reference, residual {registered.residual_mm:.3f} mm, {registered.shift_mm:.2f} mm and '
         f"{registered.rotation_deg:.2f}° from the robot's pose"
     )
+    if registered.note:
+        evidence += f'; {registered.note}'
     return Presence(PresenceStatus.PRESENT, evidence, registered.explained)
 
 

@@ -7,7 +7,15 @@ from inspection_cell_msgs.msg import Reason as ReasonMsg
 from inspection_cell_msgs.msg import Source as SourceMsg
 from inspection_cell_msgs.msg import Verdict as VerdictMsg
 
-from inspection_cell.findings import Conformity, Coverage, Decision, Defect, Reason, Source, Verdict
+from inspection_cell.findings import (
+    Conformity,
+    Coverage,
+    Decision,
+    Defect,
+    Reason,
+    Source,
+    Verdict,
+)
 from inspection_cell.nodes.conversions.enums import enum_from_msg
 from inspection_cell.nodes.conversions.findings import view_findings_from_msg, view_findings_to_msg
 from inspection_cell.nodes.conversions.poses import (

@@ -41,3 +41,8 @@ def user_data_folder() -> Path:
     """The default of `--data-dir`: the user's data folder (XDG base directories)."""
     home = os.environ.get('XDG_DATA_HOME') or str(Path.home() / '.local' / 'share')
     return Path(home) / PACKAGE
+
+
+def cache_folder(data_dir: Path) -> Path:
+    """What can be computed again: below the data folder, or where INSPECTION_CELL_CACHE says."""
+    return Path(os.environ.get('INSPECTION_CELL_CACHE') or data_dir / 'cache')

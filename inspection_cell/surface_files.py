@@ -15,7 +15,7 @@ from inspection_cell.errors import DataError
 from inspection_cell.findings import Decision, Defect, Verdict
 from inspection_cell.fusion.fuse import fuse
 from inspection_cell.geometry import Transform, invert
-from inspection_cell.locations import user_data_folder
+from inspection_cell.locations import cache_folder, user_data_folder
 from inspection_cell.observations import Observation, Scan, ViewKey
 from inspection_cell.recipe import (
     CoverageDemand,
@@ -38,7 +38,7 @@ from inspection_cell.surface.golden import recipe_limits
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.verdict import judge
-from inspection_cell.views.surface import CACHE, view_findings
+from inspection_cell.views.surface import view_findings
 from inspection_cell.zones import SurfaceZone, resolve_zones
 
 Units = Literal['mm', 'm']
@@ -140,7 +140,7 @@ def inspect_files(
     surface = known.file.surface
     assert surface is not None
     zones = resolve_zones(known, mesh)
-    field = DeviationField(mesh, user_data_folder() / CACHE)
+    field = DeviationField(mesh, cache_folder(user_data_folder()))
     aligned = _aligned(clouds, poses, field, surface, seed)
     compared = examine(aligned, field, recipe_limits(known, mesh, zones))
     measured = FeatureMeter(surface.features, zones, mesh).of(aligned)

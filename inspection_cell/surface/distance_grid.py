@@ -23,6 +23,7 @@ MOST_CELLS = 24_000_000  # of the box around the part: 4 bytes each
 BAND_M = 1.5e-3  # least distance to the surface up to which nodes are computed
 _BAND_CELLS = 3.0
 _BLOCK = 4  # cells along a block; blocks far from the surface are skipped whole
+_TRUST_REACH_M, _TRUST_REACH_CELLS = 0.6e-3, 1.5  # cells this near to the surface are compared
 _TRUSTED_M = 3e-6  # greatest error of the interpolation in a trusted cell
 _AT_ONCE = 400_000
 _PLACES = np.array(
@@ -34,7 +35,7 @@ _PLACES = np.array(
         (0.15, 0.85, 0.85),
     ]
 )  # of a cell, where its interpolation is compared: a tetrahedron and its middle
-_FORMAT = 3
+_FORMAT = 4
 
 Flat = NDArray[np.int64]
 
@@ -217,7 +218,9 @@ def _trusted(exact: Exact, grid: DistanceGrid) -> NDArray[np.bool_]:
         complete = complete & np.roll(complete, -1, axis=axis)
     for axis in range(3):
         np.moveaxis(complete, axis, 0)[-1] = False
-    cells = np.flatnonzero(complete)
+    # Points farther away are few, and no matter of micrometres.
+    reach_m = max(_TRUST_REACH_M, _TRUST_REACH_CELLS * grid.spacing_m)
+    cells = np.flatnonzero(complete & (np.abs(grid.nodes) <= reach_m))
     shape = np.array(grid.nodes.shape)
     for place in _PLACES:  # what fails in one place is not looked at in the next
         kept = [

@@ -19,6 +19,7 @@ from inspection_cell.findings import (
     ViewStatus,
 )
 from inspection_cell.geometry import Transform, invert
+from inspection_cell.locations import cache_folder
 from inspection_cell.observations import Observation, Scan
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
@@ -33,8 +34,6 @@ from inspection_cell.surface.registration import Registered
 from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.views.ply import ply_bytes
 from inspection_cell.zones import resolve_zones
-
-CACHE = 'cache'  # below the data folder: what can be computed again
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class SurfaceInspector:
         zones = resolve_zones(recipe, reference)
         self._limits = recipe_limits(recipe, reference, zones)
         self._meter = FeatureMeter(self._surface.features, zones, reference)
-        self._field = DeviationField(reference, evidence.data_dir / CACHE)
+        self._field = DeviationField(reference, cache_folder(evidence.data_dir))
         self._field.grid  # noqa: B018  (computed now rather than with the first part)
         self._evidence = evidence
 

@@ -5,8 +5,8 @@
 DATA holds `stanford_scan`. Without an initial pose each untouched scan must be accepted at
 ±1.0 mm. Then places are drawn for each scan from the surface that it saw at under 60° and more
 than 5 mm from its boundary, and the reference is raised or sunk there: by 2 mm (±1.0 mm, regions
-from 10 mm²) and by 1 mm (±0.7 mm, from 25 mm²), 12 to 16 mm across, half of that at full height. A place counts as found when
-the comparison names a region there; every other region is false.
+from 10 mm²) and by 1 mm (±0.7 mm, from 25 mm²), 12 to 16 mm across, half of that at full height.
+A place counts as found when the comparison names a region there; every other region is false.
 """
 
 import argparse

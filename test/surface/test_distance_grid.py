@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from inspection_cell.locations import cache_folder
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.distance_grid import load_or_build
 
@@ -72,6 +73,15 @@ def test_another_mesh_is_not_taken_for_this_one(field, part, stepless_part, tmp_
     top = np.array([[0.02, 0.0, 0.0352]])  # on the step that the other part lacks
     assert abs(float(field.grid.look_up(top).signed_m[0])) < 1e-3
     assert not other.grid.look_up(top).trusted[0]
+
+
+def test_grids_are_kept_in_the_data_folder_unless_the_environment_says_otherwise(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv('INSPECTION_CELL_CACHE')
+    assert cache_folder(tmp_path) == tmp_path / 'cache'
+    monkeypatch.setenv('INSPECTION_CELL_CACHE', str(tmp_path / 'elsewhere'))
+    assert cache_folder(tmp_path) == tmp_path / 'elsewhere'
 
 
 class _Refuses:

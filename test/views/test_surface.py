@@ -30,17 +30,6 @@ def recipe(tmp_path_factory):
     return load_recipe(folder / 'recipe.yaml')
 
 
-@pytest.fixture(scope='module')
-def kept(tmp_path_factory):
-    """Where what takes long to compute is kept for all tests here."""
-    return tmp_path_factory.mktemp('kept')
-
-
-@pytest.fixture(autouse=True)
-def cached(kept, tmp_path):
-    (tmp_path / 'cache').symlink_to(kept)
-
-
 @pytest.fixture
 def inspector(recipe, part, tmp_path):
     return SurfaceInspector(recipe, part, EvidenceFolder(tmp_path, 'host'))
@@ -153,9 +142,8 @@ surface:
 
 
 @pytest.fixture(scope='module')
-def measuring(part, kept, tmp_path_factory):
+def measuring(part, tmp_path_factory):
     folder = tmp_path_factory.mktemp('measuring')
-    (folder / 'cache').symlink_to(kept)
     (folder / 'plate.ply').write_bytes(b'not read here')
     (folder / 'recipe.yaml').write_text(MEASURING)
     return SurfaceInspector(load_recipe(folder / 'recipe.yaml'), part, EvidenceFolder(folder))

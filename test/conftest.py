@@ -1,0 +1,15 @@
+"""What takes long to compute is kept for all tests of a session, also by the nodes they start."""
+
+import os
+import tempfile
+
+import pytest
+
+_KEPT = tempfile.TemporaryDirectory(prefix='inspection_cell_cache_')
+os.environ.setdefault('INSPECTION_CELL_CACHE', _KEPT.name)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _kept_cache():
+    yield
+    _KEPT.cleanup()

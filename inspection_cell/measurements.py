@@ -28,7 +28,7 @@ _DECISIONS = {
 
 def is_feature(finding: Finding) -> bool:
     """Whether a finding is a measured feature rather than a defect."""
-    return finding.label.startswith(FEATURE)
+    return finding.label.startswith(FEATURE) and finding.box_px is None
 
 
 def measurement_reasons(recipe: Recipe, views: Sequence[ViewFindings]) -> list[Reason]:
@@ -52,6 +52,8 @@ def _reason(name: str, views: Sequence[ViewFindings]) -> Reason:
         return Reason('feature_not_measured', text, decision=Decision.REVIEW)
     finding, view = min(found, key=lambda pair: (pair[0].uncertainty, str(pair[1].view)))
     code, decision = _DECISIONS[finding.conformity]
+    if decision is Decision.ACCEPT and any(f.conformity is Conformity.BREAKS for f, _ in found):
+        code, decision = _DECISIONS[Conformity.UNCERTAIN]  # views contradict each other
     return Reason(code, describe(name, finding, view), finding.value, finding.limit, decision)
 
 

@@ -60,6 +60,12 @@ class Surface(StrictModel):
         for key, (low, high) in tolerances.items():
             if not low < 0 < high:
                 raise ValueError(f'{key} must be [negative, positive]')
+            if self.systematic_mm > 0.75 * min(-low, high):
+                least = self.systematic_mm / 0.75
+                raise ValueError(
+                    f'{key} must reach {least:.3g} mm to both sides: systematic_mm is '
+                    f'{self.systematic_mm:g}, so that nothing could be proven within it'
+                )
         return self
 
 

@@ -143,7 +143,7 @@ def inspect_files(
     field = DeviationField(mesh, cache_folder(user_data_folder()))
     aligned = _aligned(clouds, poses, field, surface, seed)
     compared = examine(aligned, field, recipe_limits(known, mesh, zones))
-    measured = FeatureMeter(surface.features, zones, mesh).of(aligned)
+    measured = FeatureMeter(surface.features, zones, mesh, surface.systematic_mm).of(aligned)
     pose = aligned.registered.transform_scan_to_part
     observation = Observation('file', VIEW, 0, Scan(clouds[0]), invert(pose), np.eye(4))
     view = view_findings(observation, compared, surface, mesh, measured=measured)
@@ -236,7 +236,7 @@ def _recipe(
         zones={} if given is None else given.file.zones,
         coverage=given.file.coverage if given is not None else CoverageDemand(),
     )
-    return Recipe(path, '' if given is None else given.sha256, file)
+    return Recipe(path if recipe is None else recipe, given.sha256 if given else '', file)
 
 
 def _cell() -> Cell:

@@ -317,8 +317,13 @@ def test_a_measured_feature_decides_by_its_conformity(conformity, decision, code
 
 
 def test_of_several_measurements_the_most_certain_speaks():
-    views = shown(measured(Conformity.BREAKS, 0.02), measured(Conformity.CONFORMS, 0.002))
+    views = shown(measured(Conformity.UNCERTAIN, 0.02), measured(Conformity.CONFORMS, 0.002))
     assert verdict(Fused((), SEEN), views, MEASURING).decision is Decision.ACCEPT
+
+
+def test_measurements_that_contradict_each_other_prove_nothing():
+    views = shown(measured(Conformity.BREAKS, 0.02), measured(Conformity.CONFORMS, 0.002))
+    assert verdict(Fused((), SEEN), views, MEASURING).decision is Decision.REVIEW
 
 
 def test_a_feature_that_nobody_measured_is_not_proven_good():

@@ -57,9 +57,10 @@ def worst_measure(
     return max(measures, key=_severity)
 
 
-def _severity(measure: Measure) -> tuple[bool, float, float, str]:
+def _severity(measure: Measure) -> tuple[bool, bool, float, float, str]:
     ratio = inf if measure.limit == 0.0 else measure.value / measure.limit
-    return measure.beyond, measure.score, ratio, measure.label
+    uncertain = measure.conformity is Conformity.UNCERTAIN
+    return measure.beyond, uncertain, measure.score, ratio, measure.label
 
 
 def _of_region(recipe: Recipe, located: Located) -> Measure:

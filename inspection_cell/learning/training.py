@@ -226,7 +226,7 @@ def _training(
     data_sha256: str,
 ) -> Training:
     return Training(
-        base=plan.base,
+        base=Path(plan.base).name,  # not where it lay on this machine
         data=dataset.name,
         data_sha256=data_sha256,
         images=len(parted.train),

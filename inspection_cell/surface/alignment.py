@@ -17,7 +17,8 @@ from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.registration import Registered, in_box, register
 from inspection_cell.surface_file import Surface
 
-_MOST_BACKWARDS = 0.02  # share of points that may face away from the sensor that saw them
+_BACKWARDS = -0.3  # cosine to the line of sight: this surface cannot be seen
+_MOST_BACKWARDS = 0.1  # share of points that may face away from the sensor that saw them
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,9 @@ def align(clouds: Sequence[Cloud], field: DeviationField, surface: Surface) -> A
     deviations = field.compare(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
     station_of = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
     aligned = Aligned(registered, poses, deviations, _stations(clouds, poses), station_of)
-    return aligned if _stood_there(aligned) else replace(aligned, stations=None)
+    if not _stood_there(aligned):
+        return replace(aligned, stations=None)
+    return replace(aligned, deviations=_from_the_front(aligned, field))
 
 
 def not_aligned(field: DeviationField, registered: Registered) -> Aligned:
@@ -137,6 +140,33 @@ def _near(
         points_part[:, axis] = a * x + b * y + c * z + shift
     near = in_box(points_part, field.reference, crop_mm)
     return points_part if near.all() else points_part[near]
+
+
+def _from_the_front(aligned: Aligned, field: DeviationField) -> Deviations:
+    """Deviations of points that lie nearer to a far side: measured from the side that was seen.
+
+    The floor of a dent in a thin wall is near the wall's other side, which would explain it. No
+    scanner sees a surface from behind: where its line of sight entered the reference before, the
+    point is that much too deep.
+    """
+    deviations, sensors = aligned.deviations, aligned.sensors
+    if sensors is None:
+        return deviations
+    facing = cosines(deviations.points, deviations.outward, sensors)
+    behind = np.flatnonzero((facing < _BACKWARDS) & ~deviations.beyond_border)
+    if len(behind) == 0:
+        return deviations
+    origins = np.broadcast_to(sensors, deviations.points.shape)[behind].astype(np.float64)
+    sight = deviations.points[behind] - origins
+    ranges_m = np.linalg.norm(sight, axis=1)
+    sight /= ranges_m[:, None]
+    hits_m, faces = field.reference.cast_from(origins, sight)
+    entered = np.flatnonzero(hits_m < ranges_m)
+    rows, normals = behind[entered], field.reference.normals[faces[entered]]
+    depth_m = (ranges_m - hits_m)[entered] * np.einsum('ij,ij->i', sight[entered], normals)
+    signed_m, outward = deviations.signed_m.copy(), deviations.outward.copy()
+    signed_m[rows], outward[rows] = depth_m, normals
+    return replace(deviations, signed_m=signed_m, outward=outward)
 
 
 def _stations(clouds: Sequence[Cloud], poses: Sequence[Transform]) -> Points | None:

@@ -6,7 +6,7 @@ averaged across an edge. No deviation is ever cut away for being large. Neighbou
 around candidates only.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from inspection_cell.geometry import Points
 from inspection_cell.surface.cubes import Cubes
-from inspection_cell.surface.deviation import DeviationField, Deviations
+from inspection_cell.surface.deviation import DeviationField, Deviations, Measured
 from inspection_cell.surface.limits import Limits
 
 # Points are looked at from the limit less the uncertainty on, within these shares of the limit.
@@ -83,6 +83,16 @@ class Candidates:
         return type(self)(**{one.name: getattr(self, one.name)[kept] for one in fields(self)})
 
 
+def search_radius_m(spacing_m: float) -> float:
+    """How far the neighbours that decide about a point may be."""
+    return max(_AVERAGED_MM / 1e3, 2.5 * spacing_m)
+
+
+def finest_mm2(spacing_m: float) -> float:
+    """Area of the smallest defect that outvotes the good surface around it."""
+    return NEIGHBOURS / 2 * (spacing_m * 1e3) ** 2
+
+
 def find_candidates(
     deviations: Deviations,
     field: DeviationField,
@@ -99,7 +109,7 @@ def find_candidates(
         sigma_mm: (N,) noise of single points.
         spacing_m: typical distance between neighbouring points.
     """
-    radius_m = max(_AVERAGED_MM / 1e3, 2.5 * spacing_m)
+    radius_m = search_radius_m(spacing_m)
     low, high = limits.tightest_mm
     guard_mm = _uncertainty_mm(np.median(sigma_mm), NEIGHBOURS, limits)
     looked_at = []
@@ -157,7 +167,7 @@ def _look_around(
     values = np.where(same, deviations.signed_mm[neighbours], np.nan)
     reach = np.where(valid[:, -1], distances[:, -1], radius_m)
     area_mm2 = np.pi * (reach * 1e3) ** 2 / valid.sum(axis=1)
-    exact = field.measure(deviations.points[ids])
+    exact = _placed(ids, deviations, field)
     at = limits.at(exact.closest, exact.faces)
     local_mm = np.nanmedian(values, axis=1)
     return Candidates(
@@ -170,10 +180,35 @@ def _look_around(
         at.low_mm,
         at.high_mm,
         at.mask,
-        np.minimum(area_mm2, 3 * (spacing_m * 1e3) ** 2),
+        np.minimum(area_mm2, _most_area_mm2(distances, spacing_m, radius_m)),
         exact.closest,
         exact.outward.astype(np.float64),
     )
+
+
+def _placed(ids: NDArray[np.intp], deviations: Deviations, field: DeviationField) -> Measured:
+    """Where on the reference the candidates are; behind a thin wall, on the side that was seen."""
+    points = np.asarray(deviations.points[ids], dtype=np.float64)
+    exact = field.measure(points)
+    outward = deviations.outward[ids]
+    through = np.flatnonzero(np.einsum('ij,ij->i', exact.outward, outward) < 0.0)
+    if len(through) == 0:
+        return exact
+    front = points[through] - deviations.signed_m[ids[through], None] * outward[through]
+    seen = field.measure(front)
+    closest, faces, towards = exact.closest.copy(), exact.faces.copy(), exact.outward.copy()
+    closest[through], faces[through] = seen.closest, seen.faces
+    towards[through] = outward[through]
+    return replace(exact, closest=closest, faces=faces, outward=towards)
+
+
+def _most_area_mm2(
+    distances: NDArray[np.float64], spacing_m: float, radius_m: float
+) -> NDArray[np.float64]:
+    """(C,) that one point may stand for: rims have few neighbours, sparse places too."""
+    fifth = np.where(np.isfinite(distances[:, 4]), distances[:, 4], radius_m)
+    most: NDArray[np.float64] = 3 * (np.maximum(spacing_m, fifth) * 1e3) ** 2
+    return most
 
 
 def _near_mm(values_mm: NDArray[np.float64], local_mm: NDArray[np.float64]) -> NDArray[np.float64]:

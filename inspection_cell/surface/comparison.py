@@ -1,11 +1,12 @@
 """What scans say about the part: regions outside their limits, and which surface was seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.surface.alignment import Aligned, Cloud, align, cosines
+from inspection_cell.surface.candidates import finest_mm2
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.limits import Limits
 from inspection_cell.surface.noise import Noise, estimate_noise
@@ -88,7 +89,20 @@ def examine(
             ],
             axis=0,
         )
-    return Comparison(aligned.registered, deviations, regions, seen, noise)
+    registered = _with_resolution(aligned.registered, apart_m, limits)
+    return Comparison(registered, deviations, regions, seen, noise)
+
+
+def _with_resolution(registered: Registered, apart_m: float, limits: Limits) -> Registered:
+    """Tells when the points are too far apart for the smallest defects that are asked for."""
+    finest = finest_mm2(apart_m)
+    if finest <= limits.min_area_mm2:
+        return registered
+    note = (
+        f'points lie {apart_m * 1e3:.2f} mm apart: defects below {finest:.1f} mm² may be missed, '
+        f'{limits.min_area_mm2:g} mm² are asked for'
+    )
+    return replace(registered, note='; '.join(filter(None, (registered.note, note))))
 
 
 def not_registered(field: DeviationField, registered: Registered) -> Comparison:

@@ -59,8 +59,9 @@ def spacing_m(points: NDArray[np.floating], patches: tuple[Patch, ...]) -> float
     """Typical distance between neighbouring points of a cloud, metres; 0 for too few points."""
     radii = []
     for patch in patches:
-        if np.count_nonzero(patch.inner) and len(patch.rows) > 5:
-            tree = cKDTree(points[patch.rows])
+        different = np.unique(points[patch.rows], axis=0)  # a repeated point is no neighbour
+        if np.count_nonzero(patch.inner) and len(different) > 5:
+            tree = cKDTree(different)
             # Four neighbours within a radius r: each stands for a square of pi r² / 4.
             radii.append(np.asarray(tree.query(points[patch.rows[patch.inner]], k=5)[0])[:, 4])
     if not radii:

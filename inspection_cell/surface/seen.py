@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.surface.candidates import MIN_SUPPORT, search_radius_m
 from inspection_cell.surface.cubes import Cubes
 from inspection_cell.surface.deviation import Deviations
 
@@ -31,6 +32,7 @@ def seen_samples(
     cubes = Cubes.around(samples.min(axis=0), samples.max(axis=0), reach_m, rim=2)
     speaker = _speakers(cubes, deviations.points)
     place = np.stack(np.unravel_index(cubes.ids(samples), cubes.shape))
+    enough = _around(cubes, place, deviations.points) >= _needed(reach_m, spacing_m)
     seen = np.zeros(len(samples), dtype=np.bool_)
     for step in sorted(np.ndindex(3, 3, 3), key=lambda step: sum(abs(s - 1) for s in step)):
         left = np.flatnonzero(~seen)
@@ -40,7 +42,29 @@ def seen_samples(
         near = _apart_m(deviations.points[asked], samples[some]) <= reach_m
         agree = np.einsum('ij,ij->i', deviations.outward[asked], normals[some]) > _SAME_SIDE
         seen[some] = near & agree
-    return seen
+    return seen & enough
+
+
+def _needed(reach_m: float, spacing_m: float) -> float:
+    """Points in the cubes around a place where a deviation would find enough neighbours.
+
+    Sparse places, such as walls along the line of sight, show no defects: they are not seen.
+    """
+    return MIN_SUPPORT * 9 * reach_m**2 / (np.pi * search_radius_m(spacing_m) ** 2)
+
+
+def _around(
+    cubes: Cubes, place: NDArray[np.intp], points: NDArray[np.floating]
+) -> NDArray[np.int64]:
+    """(M,) how many points lie in the cubes around samples at `place` (3, M)."""
+    ids = cubes.ids(points)
+    counts = np.bincount(ids[ids >= 0], minlength=int(np.prod(cubes.shape)))
+    counts = counts.reshape(cubes.shape)
+    around = np.zeros(place.shape[1], dtype=np.int64)
+    for step in np.ndindex(3, 3, 3):
+        x, y, z = place + np.array(step)[:, None] - 1
+        around += counts[x, y, z]
+    return around
 
 
 def _speakers(cubes: Cubes, points: NDArray[np.floating]) -> NDArray[np.int32]:

@@ -66,7 +66,9 @@ class SurfaceInspector:
         self._max_incidence_rad = np.radians(recipe.file.coverage.max_incidence_deg)
         zones = resolve_zones(recipe, reference)
         self._limits = recipe_limits(recipe, reference, zones)
-        self._meter = FeatureMeter(self._surface.features, zones, reference)
+        self._meter = FeatureMeter(
+            self._surface.features, zones, reference, self._surface.systematic_mm
+        )
         self._field = DeviationField(reference, cache_folder(evidence.data_dir))
         self._field.grid  # noqa: B018  (computed now rather than with the first part)
         self._evidence = evidence

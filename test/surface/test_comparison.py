@@ -1,12 +1,15 @@
 """Zones, masks, the guard band and several scans: each fails where its feature is left out."""
 
 import numpy as np
+import open3d as o3d
 import pytest
 
 from inspection_cell.findings import Conformity
 from inspection_cell.geometry import invert, look_at, transform_points
+from inspection_cell.reference import ReferenceMesh
 from inspection_cell.surface.alignment import Cloud, align
 from inspection_cell.surface.comparison import compare, examine
+from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.limits import Limits
 from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.zone_file import Box, Zone
@@ -127,12 +130,12 @@ def test_scans_from_two_sides_are_one_surface(part, field, scan_of):
     both = examine(align(clouds, field, SURFACE), field, Limits((-0.3, 0.3)))
     assert both.registered.ok, both.registered.reason
     assert both.regions == ()
-    expected = [
-        part.visible(part.samples, part.sample_normals, invert(pose), np.radians(80))
+    seen = [
+        part.visible(part.samples, part.sample_normals, invert(pose), np.radians(60))
         for pose in (FROM_ABOVE, OTHER_SIDE)
     ]
-    assert both.seen.sum() == pytest.approx((expected[0] | expected[1]).sum(), rel=0.08)
-    assert both.seen.sum() > 1.05 * max(one.sum() for one in expected)
+    assert both.seen[seen[0] | seen[1]].mean() > 0.97
+    assert (seen[1] & ~seen[0]).sum() > 50  # the one scan alone would not do
 
 
 def test_a_scan_that_leaves_directions_open_is_held_by_the_other(part, field, scan_of):
@@ -163,3 +166,63 @@ def test_a_defect_on_the_seam_of_two_scans_is_one_region(part, field, scan_of):
     assert found.registered.ok, found.registered.reason
     assert [region.kind for region in found.regions] == ['burr']
     assert found.regions[0].area_mm2 > 0.5 * np.pi * 9
+
+
+def sheet(size_m=0.06, wall_m=1e-3):
+    mesh = o3d.geometry.TriangleMesh.create_box(size_m, size_m, wall_m)
+    mesh += o3d.geometry.TriangleMesh.create_box(0.01, 0.02, 0.02).translate((0.0, 0.0, wall_m))
+    mesh += o3d.geometry.TriangleMesh.create_box(0.02, 0.008, 0.012).translate((0.03, 0.0, wall_m))
+    return ReferenceMesh(np.asarray(mesh.vertices), np.asarray(mesh.triangles))
+
+
+@pytest.mark.parametrize('depth_mm', [0.6, 0.9, 1.2])
+def test_a_dent_in_a_thin_wall_is_not_explained_by_the_walls_other_side(scan_of, depth_mm):
+    mesh = sheet()
+    station = look_at((0.10, 0.13, 0.3), (0.03, 0.03, 0.0))
+    points = transform_points(
+        station,
+        scan_of(mesh, noise_mm=0.02, flying_share=0, transform_part_to_scanner=invert(station)),
+    )
+    apart_mm = np.linalg.norm(points[:, :2] - (0.03, 0.035), axis=1) * 1e3
+    on_top = np.abs(points[:, 2] - 1e-3) < 0.3e-3
+    points[on_top, 2] -= depth_mm * 1e-3 * np.exp(-(apart_mm[on_top] ** 2) / (2 * 6.0**2))
+    cloud = Cloud(
+        transform_points(invert(station), points).astype(np.float32), station, np.zeros(3)
+    )
+    surface = Surface(tolerance_mm=(-0.5, 0.5))
+    found = compare(cloud, DeviationField(mesh), surface, Limits((-0.5, 0.5)))
+    assert found.registered.ok, found.registered.reason
+    assert [region.conformity for region in found.regions] == [Conformity.BREAKS]
+    assert found.regions[0].peak_mm == pytest.approx(-depth_mm, abs=0.15)
+    assert np.linalg.norm(found.regions[0].position_m - (0.03, 0.035, 1e-3)) < 2e-3
+
+
+def test_what_is_too_sparse_to_show_a_defect_is_not_seen(part, field, scan_of, scanner_pose):
+    """The step's top is thinned until no neighbourhood could tell; the rest stays dense."""
+    points = transform_points(scanner_pose, scan_of(part, noise_mm=0.02, flying_share=0))
+    on_step = points[:, 2] > 0.0345
+    keep = ~on_step
+    keep[np.flatnonzero(on_step)[::40]] = True
+    limits = Limits((-0.15, 0.15))
+    top = (part.samples[:, 2] > 0.0349) & (part.sample_normals[:, 2] > 0.9)
+    assert compared(points, scanner_pose, field, limits).seen[top].mean() > 0.9
+    assert compared(points[keep], scanner_pose, field, limits).seen[top].mean() < 0.1
+
+
+@pytest.mark.parametrize('copies', [2, 5, 6])
+def test_points_that_are_stored_several_times_hide_nothing(
+    part, field, scan_of, scanner_pose, copies
+):
+    points = raised(transform_points(scanner_pose, scan_of(part)), 0.8, 8.0)
+    found = compared(np.repeat(points, copies, axis=0), scanner_pose, field, Limits((-0.15, 0.15)))
+    assert Conformity.BREAKS in [region.conformity for region in found.regions]
+
+
+def test_points_too_far_apart_for_the_smallest_defects_are_told(
+    part, field, scan_of, scanner_pose
+):
+    points = transform_points(scanner_pose, scan_of(part))
+    dense = compared(points, scanner_pose, field, Limits((-0.3, 0.3), 1.0)).registered
+    sparse = compared(points[::9], scanner_pose, field, Limits((-0.3, 0.3), 1.0)).registered
+    assert dense.note == ''
+    assert 'may be missed' in sparse.note

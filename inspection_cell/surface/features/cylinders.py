@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.geometry import Points
-from inspection_cell.surface.features.measured import UnmeasurableError
+from inspection_cell.surface.features.measured import UnmeasurableError, inverse
 from inspection_cell.surface.features.planes import frame_of
 from inspection_cell.surface.features.robust import (
     Floats,
@@ -95,7 +95,7 @@ def fit_cylinder(points_part: Points, middle_m: Floats, axis: Floats, radius_m: 
     variance = scale_of(residuals) ** 2
     cells = _wall_cells(local)
     effect = design_effect(residuals, weights, cells)
-    covariance = np.asarray(variance * effect * np.linalg.inv(normal_matrix), dtype=np.float64)
+    covariance = variance * effect * inverse(normal_matrix, len(local))
     radius = float(values[4]) - variance / (2.0 * float(values[4]))
     point = middle_m + axes[:, :2] @ values[:2]
     direction = axes @ np.array([values[2], values[3], 1.0])

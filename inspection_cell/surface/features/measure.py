@@ -1,6 +1,7 @@
 """Measures the recipe's features on one registered surface."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,17 @@ class FeatureMeter:
         features: Mapping[str, Feature],
         zones: Mapping[str, SurfaceZone],
         reference: ReferenceMesh,
+        systematic_mm: float = 0.0,
     ) -> None:
-        """Learn where each feature lies; DataError for a zone that is unknown or not plane."""
+        """Learn where each feature lies; DataError for a zone that is unknown or not plane.
+
+        Args:
+            features: of the recipe, by name.
+            zones: the recipe's, resolved.
+            reference: that the zones lie on.
+            systematic_mm: expanded uncertainty of the scanner itself, which joins every length.
+        """
+        self._systematic_mm = systematic_mm
         self._features = dict(features)
         self._bores = {
             name: BoreTarget(entry) for name, entry in features.items() if isinstance(entry, Bore)
@@ -72,7 +82,13 @@ class FeatureMeter:
                 measured += bore_of(name, entry, elements)
             else:
                 measured += relation_of(name, entry, elements)
-        return tuple(measured)
+        return tuple(self._with_scanner(one) for one in measured)
+
+    def _with_scanner(self, measured: Measured) -> Measured:
+        if measured.reason or measured.unit != 'mm':
+            return measured
+        joined = float(np.hypot(measured.uncertainty, self._systematic_mm))
+        return replace(measured, uncertainty=joined)
 
 
 def measure_features(

@@ -11,6 +11,7 @@ from inspection_cell.errors import DataError
 from inspection_cell.findings import Conformity
 from inspection_cell.geometry import read_only
 
+_MOST_OPEN = 1e12  # condition of normal equations that determine nothing
 Kind = Literal['flatness', 'diameter', 'position', 'distance', 'angle']
 
 
@@ -88,3 +89,10 @@ class UnmeasurableError(DataError):
         """Keep how many points there were."""
         self.points = points
         super().__init__(message)
+
+
+def inverse(matrix: NDArray[np.float64], points: int) -> NDArray[np.float64]:
+    """Of normal equations; UnmeasurableError where the points leave something open."""
+    if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > _MOST_OPEN:
+        raise UnmeasurableError(f'the {points} points leave its place open', points)
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)

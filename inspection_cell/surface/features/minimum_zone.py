@@ -6,6 +6,7 @@ from scipy.optimize import linprog
 from scipy.spatial import ConvexHull, QhullError
 
 from inspection_cell.geometry import Points
+from inspection_cell.surface.features.measured import UnmeasurableError
 from inspection_cell.surface.features.robust import Floats
 
 _UNIT_M = 1e-6  # heights are given to the solver in micrometres: its tolerances are absolute
@@ -30,6 +31,8 @@ def minimum_zone_m(points: Points) -> float:
         bounds=[(None, None)] * 3 + [(0.0, None)],
         method='highs',
     )
+    if solved.x is None:
+        raise UnmeasurableError('no two parallel planes hold its surface', len(corners))
     half_width = np.asarray(solved.x, dtype=np.float64)[3]
     return 2.0 * float(half_width) * _UNIT_M
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inspection_cell.geometry import Points
+from inspection_cell.surface.features.measured import inverse
 from inspection_cell.surface.features.robust import (
     Floats,
     design_effect,
@@ -100,5 +101,5 @@ def _covariance(in_plane: Floats, heights: Floats, weights: Floats) -> Floats:
     index = ((in_plane - low) / cell).astype(np.intp)
     cells = index[:, 0] * (_CELLS + 1) + index[:, 1]
     variance = scale_of(heights) ** 2 * design_effect(heights, weights, cells)
-    covariance: Floats = np.asarray(np.linalg.inv(normal_matrix) * variance, dtype=np.float64)
+    covariance: Floats = inverse(normal_matrix, len(heights)) * variance
     return covariance

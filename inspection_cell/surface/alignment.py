@@ -152,8 +152,7 @@ def _from_the_front(aligned: Aligned, field: DeviationField) -> Deviations:
     deviations, sensors = aligned.deviations, aligned.sensors
     if sensors is None:
         return deviations
-    facing = cosines(deviations.points, deviations.outward, sensors)
-    behind = np.flatnonzero((facing < _BACKWARDS) & ~deviations.beyond_border)
+    behind = _backwards(deviations, sensors)
     if len(behind) == 0:
         return deviations
     origins = np.broadcast_to(sensors, deviations.points.shape)[behind].astype(np.float64)
@@ -167,6 +166,18 @@ def _from_the_front(aligned: Aligned, field: DeviationField) -> Deviations:
     signed_m, outward = deviations.signed_m.copy(), deviations.outward.copy()
     signed_m[rows], outward[rows] = depth_m, normals
     return replace(deviations, signed_m=signed_m, outward=outward)
+
+
+def _backwards(deviations: Deviations, sensors: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Rows of the points on surface that looks away from its sensor."""
+    along = np.zeros(len(deviations.points), dtype=deviations.outward.dtype)
+    for axis in range(3):  # by columns, and without roots: few are left
+        sight = sensors[:, axis].astype(along.dtype) - deviations.points[:, axis]
+        along += sight * deviations.outward[:, axis]
+    rows = np.flatnonzero((along < 0) & ~deviations.beyond_border)
+    own = sensors[rows] if len(sensors) > 1 else sensors
+    facing = cosines(deviations.points[rows], deviations.outward[rows], own)
+    return rows[facing < _BACKWARDS]
 
 
 def _stations(clouds: Sequence[Cloud], poses: Sequence[Transform]) -> Points | None:

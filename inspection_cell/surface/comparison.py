@@ -1,5 +1,6 @@
 """What scans say about the part: regions outside their limits, and which surface was seen."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,16 +70,18 @@ def examine(
     deviations = aligned.deviations
     patches = patches_of(deviations.points)
     apart_m = spacing_m(deviations.points, patches)
-    noise = estimate_noise(deviations, patches, aligned.sensors)
-    regions = find_regions(
-        deviations,
-        field,
-        limits,
-        sigma_mm=_sigma_mm(noise, aligned),
-        spacing_m=apart_m,
-        sensors=aligned.sensors,
-    )
-    seen = seen_samples(deviations, field.reference, apart_m)
+    with ThreadPoolExecutor(1) as beside:
+        shown = beside.submit(seen_samples, deviations, field.reference, apart_m)
+        noise = estimate_noise(deviations, patches, aligned.sensors)
+        regions = find_regions(
+            deviations,
+            field,
+            limits,
+            sigma_mm=_sigma_mm(noise, aligned),
+            spacing_m=apart_m,
+            sensors=aligned.sensors,
+        )
+        seen = shown.result()
     if aligned.stations is not None:
         reference = field.reference
         least = np.cos(max_incidence_rad)

@@ -18,7 +18,7 @@ from inspection_cell.surface_file import Registration
 
 MIN_POINTS = 200
 COARSE_POINTS = 1000
-FINE_POINTS = 12_000
+FINE_POINTS = 8_000
 _LOOKED_AT = 50_000  # points of the whole scan, from which those near the part are chosen
 ITERATIONS = 25
 COARSE_STOP_M, FINE_STOP_M = 1e-5, 1e-7

@@ -30,9 +30,10 @@ def seen_samples(
     samples, normals = reference.samples, reference.sample_normals
     reach_m = max(SPACINGS * spacing_m, LEAST_M)
     cubes = Cubes.around(samples.min(axis=0), samples.max(axis=0), reach_m, rim=2)
-    speaker = _speakers(cubes, deviations.points)
+    ids = cubes.ids(deviations.points)
+    speaker = _speakers(cubes, ids)
     place = np.stack(np.unravel_index(cubes.ids(samples), cubes.shape))
-    enough = _around(cubes, place, deviations.points) >= _needed(reach_m, spacing_m)
+    enough = _around(cubes, place, ids) >= _needed(reach_m, spacing_m)
     seen = np.zeros(len(samples), dtype=np.bool_)
     for step in sorted(np.ndindex(3, 3, 3), key=lambda step: sum(abs(s - 1) for s in step)):
         left = np.flatnonzero(~seen)
@@ -53,11 +54,8 @@ def _needed(reach_m: float, spacing_m: float) -> float:
     return MIN_SUPPORT * 9 * reach_m**2 / (np.pi * search_radius_m(spacing_m) ** 2)
 
 
-def _around(
-    cubes: Cubes, place: NDArray[np.intp], points: NDArray[np.floating]
-) -> NDArray[np.int64]:
-    """(M,) how many points lie in the cubes around samples at `place` (3, M)."""
-    ids = cubes.ids(points)
+def _around(cubes: Cubes, place: NDArray[np.intp], ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    """(M,) how many points, in cubes `ids` (N,), lie around samples at `place` (3, M)."""
     counts = np.bincount(ids[ids >= 0], minlength=int(np.prod(cubes.shape)))
     counts = counts.reshape(cubes.shape)
     around = np.zeros(place.shape[1], dtype=np.int64)
@@ -67,10 +65,10 @@ def _around(
     return around
 
 
-def _speakers(cubes: Cubes, points: NDArray[np.floating]) -> NDArray[np.int32]:
+def _speakers(cubes: Cubes, ids: NDArray[np.int32]) -> NDArray[np.int32]:
     """(X, Y, Z) the row of one point of each cube, -1 for none."""
     speaker = np.full(int(np.prod(cubes.shape)) + 1, -1, dtype=np.int32)
-    speaker[cubes.ids(points)] = np.arange(len(points), dtype=np.int32)
+    speaker[ids] = np.arange(len(ids), dtype=np.int32)
     return speaker[:-1].reshape(cubes.shape)  # the last one: outside
 
 

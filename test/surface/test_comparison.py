@@ -135,7 +135,7 @@ def test_scans_from_two_sides_are_one_surface(part, field, scan_of):
         for pose in (FROM_ABOVE, OTHER_SIDE)
     ]
     assert both.seen[seen[0] | seen[1]].mean() > 0.97
-    assert (seen[1] & ~seen[0]).sum() > 50  # the one scan alone would not do
+    assert (seen[1] & ~seen[0]).sum() > 20  # the one scan alone would not do
 
 
 def test_a_scan_that_leaves_directions_open_is_held_by_the_other(part, field, scan_of):

@@ -24,6 +24,7 @@ from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.limits import Limits
 
 MIN_REGION_POINTS = 3
+_BY_CHANCE = 0.05  # share of a surface at its limit that is beyond it by the uncertainty or more
 _DEEP_MM = 1.0  # a hollow this deep may be seen through
 _TOGETHER_M = 1.5e-3  # deep points placed this near to each other are one region
 # Up to here a hollow is a dent and a rise a burr; beyond, material is missing or extra.
@@ -172,7 +173,7 @@ def _region(found: Candidates, limits: Limits) -> Region:
     return Region(
         kind=_kind(peak_mm, area_mm2),
         conformity=Conformity.BREAKS
-        if beyond_mm2 >= limits.min_area_mm2
+        if beyond_mm2 >= max(limits.min_area_mm2, _BY_CHANCE * area_mm2)
         else Conformity.UNCERTAIN,
         peak_mm=peak_mm,
         limit_mm=float(found.limit_mm[worst]),

@@ -149,7 +149,7 @@ def test_a_scan_that_leaves_directions_open_is_held_by_the_other(part, field, sc
     aligned = align([clouds[0], narrow], field, SURFACE)
     assert aligned.registered.ok, aligned.registered.reason
     apart = aligned.transforms_scan_to_part[1] @ invert(FROM_THE_SIDE)
-    assert np.abs(apart - np.eye(4)).max() < 0.1e-3
+    assert np.abs(apart - np.eye(4)).max() < 0.3e-3
 
 
 def test_a_defect_on_the_seam_of_two_scans_is_one_region(part, field, scan_of):

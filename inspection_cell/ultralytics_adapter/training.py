@@ -187,10 +187,20 @@ def _network(source: str, task: Task) -> YOLO:
     except (*LOAD_ERRORS, SyntaxError, AttributeError) as error:
         raise ModelError(f'{source}: cannot be loaded as a base: {error}') from error
     if model.task != task:
-        raise ModelError(f'{source}: expected a base for {task}, it is one for {model.task}')
+        model = _converted(model, source, task)
     if getattr(model.model.model[-1], 'one2one_cv2', None) is None:
         raise ModelError(f'{source}: expected a network with an NMS-free head, such as yolo26n')
     return model
+
+
+def _converted(model: YOLO, source: str, task: Task) -> YOLO:
+    """A network of another task that begins with the layers that both have."""
+    family = Path(str(model.model.yaml.get('yaml_file', ''))).stem
+    if model.ckpt is None or not family:
+        raise ModelError(f'{source}: expected a base for {task}, it is one for {model.task}')
+    converted = YOLO(architecture(family.removesuffix(HEADS.get(model.task, '')), task), task=task)
+    converted.load(source)
+    return converted
 
 
 def _prepare(trainer: Any) -> None:  # noqa: ANN401

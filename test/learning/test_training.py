@@ -16,6 +16,7 @@ from inspection_cell.learning.training_settings import AUGMENTATIONS, settings_o
 from inspection_cell.models import load_model_folder
 from inspection_cell.observations import Image
 from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector
+from inspection_cell.ultralytics_adapter.offline import YOLO, torch
 from inspection_cell.ultralytics_adapter.training import architecture
 
 CORNERS = ((0, 0), (16, 0), (16, 16), (0, 16))
@@ -85,10 +86,26 @@ def test_a_folder_with_a_model_is_not_trained_over(trained):
         train(short(data), folder.path)
 
 
-def test_training_can_go_on_from_a_model_folder_of_the_same_task_only(trained, tmp_path):
+def test_another_task_begins_with_the_layers_that_both_have(trained, tmp_path):
     folder, _, _ = trained
     data = write_dots(tmp_path / 'outlined', outlines=True)
-    plan = short(data, base=str(folder.path), task='segment')
+    frozen = {'freeze': 10.0}
+    plan = short(data, base=str(folder.path), task='segment', epochs=1, own_settings=frozen)
+    outlined = train(plan, tmp_path / 'model')
+    assert outlined.file.task == 'segment'
+    assert outlined.file.training.base == folder.path.name
+    first, second = (YOLO(str(one.weights)).model.state_dict() for one in (folder, outlined))
+    for name in ('model.0.conv.weight', 'model.8.cv1.conv.weight'):
+        assert torch.equal(first[name], second[name])
+
+
+def test_weights_that_tell_no_family_are_no_base_for_another_task(trained, tmp_path):
+    folder, _, _ = trained
+    content = torch.load(folder.weights, weights_only=False)
+    content['model'].yaml.pop('yaml_file')
+    torch.save(content, tmp_path / 'other.pt')
+    data = write_dots(tmp_path / 'outlined', outlines=True)
+    plan = short(data, base=str(tmp_path / 'other.pt'), task='segment')
     with pytest.raises(ModelError, match='expected a base for segment'):
         train(plan, tmp_path / 'model')
 

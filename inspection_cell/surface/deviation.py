@@ -67,21 +67,25 @@ class Measured(Deviations):
 class DeviationField:
     """Measures deviations from one reference; prepares its tables once."""
 
-    def __init__(self, reference: ReferenceMesh, cache: Path | None = None) -> None:
+    def __init__(
+        self, reference: ReferenceMesh, cache: Path | None = None, spacing_m: float | None = None
+    ) -> None:
         """Prepare the pseudonormals of faces, edges and corners.
 
         Args:
             reference: the mesh.
             cache: folder that keeps the grid; None: it is computed anew when first needed.
+            spacing_m: of the grid; None: by the part's size. A coarser one is less often trusted.
         """
         self.reference = reference
         self._cache = cache
+        self._spacing_m = spacing_m
         self._normals, self._border = _element_tables(reference)
 
     @cached_property
     def grid(self) -> DistanceGrid:
         """Distances near the surface, computed once per mesh."""
-        return load_or_build(self, self._cache)
+        return load_or_build(self, self._cache, self._spacing_m)
 
     def signed_m(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N,) exact deviations of points (N, 3), metres; NaN beyond an open border."""

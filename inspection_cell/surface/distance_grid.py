@@ -140,10 +140,9 @@ class DistanceGrid:
         return value0 + x * (value1 - value0), gradient
 
 
-def build_grid(exact: Exact) -> DistanceGrid:
+def build_grid(exact: Exact, spacing_m: float) -> DistanceGrid:
     """Compute the band around a reference and compare each cell with the exact distance."""
     reference = exact.reference
-    spacing_m = _spacing_m(reference)
     band_m = max(BAND_M, _BAND_CELLS * spacing_m)
     low = reference.vertices.min(axis=0) - band_m - 2 * spacing_m
     high = reference.vertices.max(axis=0) + band_m + 2 * spacing_m
@@ -159,14 +158,23 @@ def build_grid(exact: Exact) -> DistanceGrid:
     return DistanceGrid(low, spacing_m, nodes, _trusted(exact, untested))
 
 
-def load_or_build(exact: Exact, folder: Path | None) -> DistanceGrid:
-    """The grid of a mesh from the folder of caches, by the mesh's hash; built where it lacks."""
+def load_or_build(
+    exact: Exact, folder: Path | None, spacing_m: float | None = None
+) -> DistanceGrid:
+    """The grid of a mesh from the folder of caches, by the mesh's hash; built where it lacks.
+
+    Args:
+        exact: measures.
+        folder: of the caches; None: computed anew.
+        spacing_m: between nodes; None: by the part's size.
+    """
+    spacing_m = spacing_m or _spacing_m(exact.reference)
     if folder is None:
-        return build_grid(exact)
-    path = folder / f'{_key(exact.reference)}.npz'
+        return build_grid(exact, spacing_m)
+    path = folder / f'{_key(exact.reference, spacing_m)}.npz'
     kept = _load(path)
     if kept is None:
-        kept = build_grid(exact)
+        kept = build_grid(exact, spacing_m)
         _store(path, kept)
     return kept
 
@@ -247,8 +255,8 @@ def _agreeing(
     return cells[error_m <= _TRUSTED_M]
 
 
-def _key(reference: ReferenceMesh) -> str:
-    text = f'{_FORMAT} {reference.sha256} {reference.diagonal_m:.9f}'
+def _key(reference: ReferenceMesh, spacing_m: float) -> str:
+    text = f'{_FORMAT} {reference.sha256} {reference.diagonal_m:.9f} {spacing_m:.9f}'
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -23,7 +23,9 @@ def analysed(*shapes: o3d.geometry.TriangleMesh, tolerance_mm: float | None = No
     turn = Rotation.from_rotvec((0.4, -1.1, 0.7)).as_matrix()  # along no axis of the frame
     vertices = np.asarray(whole.vertices) @ turn.T + (0.02, -0.05, 0.11)
     mesh = ReferenceMesh(vertices, np.asarray(whole.triangles))
-    return turn, find_symmetry(DeviationField(mesh), CoarseField(mesh), tolerance_mm)
+    return turn, find_symmetry(
+        DeviationField(mesh, spacing_m=1.5e-3), CoarseField(mesh), tolerance_mm
+    )
 
 
 def prism(sides: int) -> o3d.geometry.TriangleMesh:

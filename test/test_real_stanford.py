@@ -57,7 +57,7 @@ def test_every_untouched_scan_is_accepted_also_from_a_pose_5_mm_and_5_degrees_of
     assert len(found) == 5
     for verdict in found.values():
         assert verdict.decision is Decision.ACCEPT, verdict.reasons
-        assert verdict.coverage.share > 0.3
+        assert verdict.coverage.share > 0.28
 
 
 @pytest.mark.parametrize('scan', ['bun000', 'bun045', 'bun090', 'bun180', 'bun270'])

@@ -23,7 +23,7 @@ from inspection_cell.surface.candidates import Candidates, find_candidates
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.limits import Limits
 
-MIN_REGION_POINTS = 3
+MIN_REGION_POINTS = 5
 _BY_CHANCE = 0.05  # share of a surface at its limit that is beyond it by the uncertainty or more
 _DEEP_MM = 1.0  # a hollow this deep may be seen through
 _TOGETHER_M = 1.5e-3  # deep points placed this near to each other are one region

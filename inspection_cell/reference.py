@@ -73,6 +73,11 @@ class ReferenceMesh:
         ).hexdigest()
 
     @cached_property
+    def bounds_m(self) -> tuple[Points, Points]:
+        """The least and the greatest corner (3,) of the bounding box, metres."""
+        return self.vertices.min(axis=0), self.vertices.max(axis=0)
+
+    @cached_property
     def diagonal_m(self) -> float:
         """Length of the bounding box's diagonal, metres."""
         return float(np.linalg.norm(np.ptp(self.vertices, axis=0)))
@@ -145,6 +150,27 @@ class ReferenceMesh:
         rays[:, 3:] = directions_part
         hits = self.scene.cast_rays(o3d.core.Tensor.from_numpy(rays))
         return hits['t_hit'].numpy(), hits['primitive_ids'].numpy()
+
+    def entered(
+        self, origins_part: NDArray[np.floating], points_part: NDArray[np.floating]
+    ) -> tuple[NDArray[np.intp], Points, Points]:
+        """Where lines of sight meet the surface before they reach the point that was seen.
+
+        Args:
+            origins_part: (1, 3) or (N, 3) where the sensors stood, part frame, metres.
+            points_part: (N, 3) that they saw.
+
+        Returns:
+            Rows (E,) of the points behind the surface, where they entered (E, 3), and the outward
+            normals there (E, 3).
+        """
+        sight = points_part - origins_part
+        ranges_m = np.linalg.norm(sight, axis=1)
+        sight /= ranges_m[:, None]
+        hits_m, faces = self.cast_from(origins_part, sight)
+        rows = np.flatnonzero(hits_m < ranges_m)
+        entries = np.asarray((origins_part + hits_m[:, None] * sight)[rows], dtype=np.float64)
+        return rows, entries, self.normals[faces[rows]]
 
     def visible(
         self,

@@ -155,14 +155,11 @@ def _from_the_front(aligned: Aligned, field: DeviationField) -> Deviations:
     behind = _backwards(deviations, sensors)
     if len(behind) == 0:
         return deviations
-    origins = np.broadcast_to(sensors, deviations.points.shape)[behind].astype(np.float64)
-    sight = deviations.points[behind] - origins
-    ranges_m = np.linalg.norm(sight, axis=1)
-    sight /= ranges_m[:, None]
-    hits_m, faces = field.reference.cast_from(origins, sight)
-    entered = np.flatnonzero(hits_m < ranges_m)
-    rows, normals = behind[entered], field.reference.normals[faces[entered]]
-    depth_m = (ranges_m - hits_m)[entered] * np.einsum('ij,ij->i', sight[entered], normals)
+    points = deviations.points[behind].astype(np.float64)
+    origins = sensors[behind] if len(sensors) > 1 else sensors
+    entered, entries, normals = field.reference.entered(origins.astype(np.float64), points)
+    rows = behind[entered]
+    depth_m = np.einsum('ij,ij->i', points[entered] - entries, normals)
     signed_m, outward = deviations.signed_m.copy(), deviations.outward.copy()
     signed_m[rows], outward[rows] = depth_m, normals
     return replace(deviations, signed_m=signed_m, outward=outward)

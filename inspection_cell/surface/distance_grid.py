@@ -144,8 +144,8 @@ def build_grid(exact: Exact, spacing_m: float) -> DistanceGrid:
     """Compute the band around a reference and compare each cell with the exact distance."""
     reference = exact.reference
     band_m = max(BAND_M, _BAND_CELLS * spacing_m)
-    low = reference.vertices.min(axis=0) - band_m - 2 * spacing_m
-    high = reference.vertices.max(axis=0) + band_m + 2 * spacing_m
+    low, high = reference.bounds_m
+    low, high = low - band_m - 2 * spacing_m, high + band_m + 2 * spacing_m
     shape = np.ceil((high - low) / spacing_m / _BLOCK).astype(int) * _BLOCK
     nodes = np.full(shape, np.nan, dtype=np.float32)
     blocks = _near_blocks(reference, low, spacing_m, shape // _BLOCK, band_m)

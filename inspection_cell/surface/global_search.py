@@ -20,7 +20,7 @@ from inspection_cell.surface.coarse_field import CoarseField
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.evidence import Evidence, decisive, slid, tight_m, weigh
 from inspection_cell.surface.feature_proposals import FeatureProposals
-from inspection_cell.surface.registration import COARSEST
+from inspection_cell.surface.registration import too_small_to_tell
 from inspection_cell.surface.scan_sample import (
     ScanSample,
     finite_points,
@@ -123,12 +123,7 @@ class PoseSearch:
     ) -> Found:
         """As `search_pose`."""
         reference = self.field.reference
-        reason = implausible(points, reference)
-        if not reason and inlier_mm / 1e3 > COARSEST * reference.diagonal_m:
-            reason = (
-                f'the reference is {reference.diagonal_m * 1e3:.3g} mm across: too small to tell '
-                f'with inlier_mm {inlier_mm:g}; are its units right?'
-            )
+        reason = implausible(points, reference) or too_small_to_tell(reference, inlier_mm)
         if reason:
             return Found(np.eye(4), reason=reason)
         generator = np.random.default_rng(seed)

@@ -112,15 +112,9 @@ def _seen_from(
     if len(deep) == 0:
         return found
     sensor = sensors[found.ids[deep]] if len(sensors) > 1 else sensors
-    directions = points[found.ids[deep]] - sensor
-    ranges_m = np.linalg.norm(directions, axis=1)
-    directions /= ranges_m[:, None]
-    hits_m, faces = reference.cast_from(sensor, directions)
-    hidden = hits_m < ranges_m
+    hidden, entries, normals = reference.entered(sensor, points[found.ids[deep]])
     shown, outward = found.shown.copy(), found.outward.copy()
-    rows = deep[hidden]
-    shown[rows] = (sensor + hits_m[:, None] * directions)[hidden]
-    outward[rows] = reference.normals[faces[hidden]]
+    shown[deep[hidden]], outward[deep[hidden]] = entries, normals
     return replace(found, shown=shown, outward=outward)
 
 

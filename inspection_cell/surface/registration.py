@@ -81,8 +81,9 @@ def register(
     if len(points) < MIN_POINTS:
         reason = f'the scan has {len(points)} points; at least {MIN_POINTS} are needed'
         return Registered(transform_scan_to_part, reason=reason)
-    if limits.inlier_mm / 1e3 > COARSEST * field.reference.diagonal_m:
-        return Registered(transform_scan_to_part, reason=_too_small(field.reference, limits))
+    too_small = too_small_to_tell(field.reference, limits.inlier_mm)
+    if too_small:
+        return Registered(transform_scan_to_part, reason=too_small)
     some = transform_points(transform_scan_to_part, thinned(points, _LOOKED_AT))
     some = some[in_box(some, field.reference, crop_mm)]
     sampled = thinned(some, FINE_POINTS)
@@ -105,9 +106,10 @@ def in_box(
     points_part: NDArray[np.floating], reference: ReferenceMesh, margin_mm: float
 ) -> NDArray[np.bool_]:
     """(N,) which points lie in the reference's bounding box widened by a margin."""
-    low = (reference.vertices.min(axis=0) - margin_mm / 1e3).astype(points_part.dtype)
-    high = (reference.vertices.max(axis=0) + margin_mm / 1e3).astype(points_part.dtype)
-    return inside_box(points_part, low, high)
+    low, high = reference.bounds_m
+    margin_m = margin_mm / 1e3
+    kind = points_part.dtype
+    return inside_box(points_part, (low - margin_m).astype(kind), (high + margin_m).astype(kind))
 
 
 def thinned(points: NDArray[np.floating], count: int) -> Points:
@@ -224,7 +226,7 @@ def weakest_direction(points: Points, looked: Looked, reference: ReferenceMesh) 
 
 def centre_and_radius(reference: ReferenceMesh) -> tuple[NDArray[np.float64], float]:
     """The middle (3,) of the part's box and the length that turns are measured by, metres."""
-    low, high = reference.vertices.min(axis=0), reference.vertices.max(axis=0)
+    low, high = reference.bounds_m
     centre: NDArray[np.float64] = (low + high) / 2
     return centre, reference.diagonal_m / 4
 
@@ -252,10 +254,13 @@ def moved_pose(
     return rigid(rotation, centre + step[3:] - rotation @ centre) @ pose
 
 
-def _too_small(reference: ReferenceMesh, limits: Registration) -> str:
+def too_small_to_tell(reference: ReferenceMesh, inlier_mm: float) -> str:
+    """Why an inlier distance is too coarse for a part; empty when it is not."""
+    if inlier_mm / 1e3 <= COARSEST * reference.diagonal_m:
+        return ''
     return (
         f'the reference is {reference.diagonal_m * 1e3:.3g} mm across: too small to tell with '
-        f'inlier_mm {limits.inlier_mm:g}; are its units right?'
+        f'inlier_mm {inlier_mm:g}; are its units right?'
     )
 
 

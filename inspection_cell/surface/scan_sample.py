@@ -14,7 +14,6 @@ SAMPLE = 10_000
 _COARSE = 600
 _NEIGHBOURS = 24
 MOST_TIMES_LARGER = 20.0
-_PART_TIMES_LARGER = 1.5  # a scan longer than this many diagonals of the part is no part alone
 _FLAT_SHARE = 0.995
 
 

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from inspection_cell.detection_file import Detection
 from inspection_cell.errors import ConfigError, ModelError
 from inspection_cell.model_file import (
     MODEL_FILE,
@@ -20,7 +21,7 @@ from inspection_cell.model_file import (
     Training,
     write_model_file,
 )
-from inspection_cell.recipe import Detection, Recipe
+from inspection_cell.recipe import Recipe
 from inspection_cell.schema import load_yaml
 
 __all__ = [

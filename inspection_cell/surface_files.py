@@ -11,20 +11,14 @@ import open3d as o3d
 from numpy.typing import NDArray
 
 from inspection_cell.cell import Cell, CellFile, Scanner
+from inspection_cell.coverage_file import CoverageDemand
 from inspection_cell.errors import DataError
 from inspection_cell.findings import Decision, Defect, Verdict
 from inspection_cell.fusion.fuse import fuse
 from inspection_cell.geometry import Transform, invert
 from inspection_cell.locations import cache_folder, user_data_folder
 from inspection_cell.observations import Observation, Scan, ViewKey
-from inspection_cell.recipe import (
-    CoverageDemand,
-    Presentation,
-    Recipe,
-    RecipeFile,
-    Reference,
-    load_recipe,
-)
+from inspection_cell.recipe import Presentation, Recipe, RecipeFile, Reference, load_recipe
 from inspection_cell.reference import METRES_PER_UNIT, ReferenceMesh, load_mesh
 from inspection_cell.schema import Pose
 from inspection_cell.stored_parts import read_pose, read_scan

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from inspection_cell.cell import Camera, Cell
+from inspection_cell.detection_file import Detection
 from inspection_cell.errors import ModelError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.models import (
@@ -16,7 +17,7 @@ from inspection_cell.models import (
     load_model_folder,
 )
 from inspection_cell.observations import Image
-from inspection_cell.recipe import Detection, Recipe
+from inspection_cell.recipe import Recipe
 from inspection_cell.reference import load_reference
 from inspection_cell.views.detection import DetectionInspector
 from inspection_cell.views.detections import Detector

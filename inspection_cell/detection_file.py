@@ -1,12 +1,14 @@
 """The section `detection` of `recipe.yaml`: detector, classes, and what proves presence."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from inspection_cell.mask_file import Mask, Region
 from inspection_cell.schema import Name, Share, StrictModel
 from inspection_cell.surface_file import PositiveMm
+
+PositivePx = Annotated[float, Field(gt=0.0, le=100_000.0)]
 
 
 class Feature(StrictModel):
@@ -39,6 +41,16 @@ class ClassLimit(StrictModel):
     """Longest extent that is still good, mm; 0: none is good. Ignored without a reference mesh."""
     view_miss_rate: Share = 0.2
     """Share of visible defects of this class that one view misses; for the fused probability."""
+    detection_rate: tuple[tuple[PositivePx, Share], ...] = ()
+    """Instead of `view_miss_rate`, where it is known: sizes in the image in pixels, rising, each
+    with the share of visible defects of that size that one view finds."""
+
+    @model_validator(mode='after')
+    def _rising(self) -> Self:
+        sizes = [size for size, _ in self.detection_rate]
+        if sizes != sorted(set(sizes)):
+            raise ValueError('detection_rate: sizes must rise')
+        return self
 
 
 class Slicing(StrictModel):

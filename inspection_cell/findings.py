@@ -190,6 +190,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one view says about a defect, or about the whole part.
+
+    Attributes:
+        log_odds: natural logarithm of the factor by which the view changes the odds: above 0 it
+            speaks for a defect, below 0 it shows the place and saw none.
+    """
+
+    view: ViewKey
+    log_odds: float
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be added."""
+        if not math.isfinite(self.log_odds):
+            raise DataError(f'{self.view}: log_odds {self.log_odds} is not finite')
+
+
+@dataclass(frozen=True, slots=True)
 class Defect:
     """A physical thing on the part, merged from findings of one or several views.
 
@@ -200,6 +218,8 @@ class Defect:
         value: the measured quantity in `unit` that the recipe limits (length, area or peak).
         uncertainty: of `value`, expanded (k = 2); 0 where it is not known.
         conformity: what a measurement says about its limit; UNKNOWN for what cameras saw.
+        position_sigma_mm: standard uncertainty of the position on the surface; 0: not known.
+        contributions: of each view that shows the place, in the order of the views.
     """
 
     label: str
@@ -217,6 +237,8 @@ class Defect:
     uncertainty: float = 0.0
     conformity: Conformity = Conformity.UNKNOWN
     sources: tuple[Source, ...] = ()
+    position_sigma_mm: float = 0.0
+    contributions: tuple[Contribution, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the probability and freeze the arrays."""
@@ -231,17 +253,30 @@ class Defect:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneCoverage:
+    """The share of one zone of the reference that valid views saw, against what is demanded."""
+
+    name: str
+    share: float
+    minimum: float
+
+    def __post_init__(self) -> None:
+        """Refuse shares that no comparison with the minimum could judge."""
+        _refuse_no_share(f'coverage of zone {self.name}', self.share, self.minimum)
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """The share of the reference surface that valid views saw, against what is demanded."""
 
     share: float
     minimum: float
     unseen: tuple[str, ...] = ()  # names of zones (or required views) that fall short
+    zones: tuple[ZoneCoverage, ...] = ()  # each zone that the recipe makes a demand of
 
     def __post_init__(self) -> None:
         """Refuse shares that no comparison with the minimum could judge."""
-        if not (0.0 <= self.share <= 1.0 and 0.0 <= self.minimum <= 1.0):
-            raise DataError(f'coverage: {self.share} of {self.minimum} demanded: not in [0, 1]')
+        _refuse_no_share('coverage', self.share, self.minimum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +307,13 @@ class Verdict:
     cell_hash: str = ''
     software_version: str = ''
     model_hash: str = ''  # the one detector of all camera views; empty: none, or several
+    bad_probability: float = 0.0  # that the part has a defect beyond its limit
+    contributions: tuple[Contribution, ...] = ()  # of each view to that probability
+
+    def __post_init__(self) -> None:
+        """Check the probability."""
+        if not 0.0 <= self.bad_probability <= 1.0:
+            raise DataError(f'verdict: bad_probability {self.bad_probability} not in [0, 1]')
 
 
 MEASURES = (
@@ -285,3 +327,8 @@ def _refuse_nan(measured: Finding | Defect, where: str) -> None:
     for name in MEASURES:
         if math.isnan(getattr(measured, name)):
             raise DataError(f'{where}: {name} is not a number')
+
+
+def _refuse_no_share(where: str, share: float, minimum: float) -> None:
+    if not (0.0 <= share <= 1.0 and 0.0 <= minimum <= 1.0):
+        raise DataError(f'{where}: {share} of {minimum} demanded: not in [0, 1]')

@@ -1,21 +1,38 @@
-"""Which findings are one physical defect: near on the surface, on the same side of it."""
+"""Which findings are one physical defect: near along the surface, for what is known of places.
+
+Pairs of findings are gated by their statistical distance. They are then joined from the nearest
+pair on, as long as no group would hold two things that one view shows apart. The result depends
+on the findings alone, not on their order.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
+from inspection_cell.fusion.gaps import gaps, pieces_gap
 from inspection_cell.fusion.projection import Located
+from inspection_cell.fusion.surface_paths import SurfacePaths
 
 OPPOSED = -0.5  # cosine between normals below which two findings lie on opposite faces
+SIGMAS = 3.0  # the gate: 99.7 % of what belongs together lies nearer
+PIECES = 0.5  # of the merge distance: boxes of one view nearer than this are pieces of one thing
+DETOUR, STEPS = 1.6, 4.0  # ways on the surface against the straight line; steps of its samples
 
 
-def associate(findings: Sequence[Located], merge_m: float) -> list[list[Located]]:
-    """Group located findings by single linkage, whatever their order.
+def associate(
+    findings: Sequence[Located], merge_m: float, paths: SurfacePaths | None = None
+) -> list[list[Located]]:
+    """Group located findings, whatever their order.
 
-    Two findings are linked when the position of one is within `merge_m` of the other's extent
-    and their normals are not opposed (front and back of a plate stay two).
+    Two findings may be one defect when the gap between them is at most what `merge_m` and their
+    uncertainties explain, their normals are not opposed (front and back of a plate stay two),
+    and the way between them along the surface is no detour.
+
+    Args:
+        findings: with positions.
+        merge_m: how near findings of one defect lie, were their places known exactly, metres.
+        paths: along the surface of the reference; None: straight lines only.
 
     Returns:
         Groups in a canonical order, findings within each group too.
@@ -23,12 +40,14 @@ def associate(findings: Sequence[Located], merge_m: float) -> list[list[Located]
     if not findings:
         return []
     ordered = sorted(findings, key=canonical)
-    near = _distances(ordered) <= merge_m
-    _, groups = connected_components(near & ~_opposed(ordered), directed=False)
-    return [
-        [finding for finding, own in zip(ordered, groups, strict=True) if own == group]
-        for group in range(int(groups.max()) + 1)
-    ]
+    gap = gaps(ordered)
+    distance = _statistical(ordered, np.minimum(gap, gap.T), merge_m)
+    joinable = (distance <= SIGMAS) & ~_opposed(ordered) & ~_detoured(ordered, paths, distance)
+    groups = _Groups(ordered, gap, _rivals(ordered, merge_m))
+    rows, columns = np.nonzero(np.triu(joinable, 1))
+    for at in np.lexsort((columns, rows, distance[rows, columns])):
+        groups.join(int(rows[at]), int(columns[at]))
+    return groups.findings()
 
 
 def canonical(located: Located) -> tuple[str, str, str, float, tuple[float, ...]]:
@@ -39,14 +58,61 @@ def canonical(located: Located) -> tuple[str, str, str, float, tuple[float, ...]
     return view.presentation, view.sensor, finding.label, -finding.score, where
 
 
-def _distances(findings: Sequence[Located]) -> NDArray[np.float64]:
-    """(N, N) from the position of each to the extent of each other, the smaller way, metres."""
-    positions = np.stack([_position(located) for located in findings])
-    extents = np.concatenate([located.extent_m for located in findings])
-    starts = np.cumsum([0] + [len(located.extent_m) for located in findings[:-1]])
-    to_points = np.linalg.norm(positions[:, None] - extents[None], axis=2)
-    one_way = np.minimum.reduceat(to_points, starts, axis=1)
-    return np.minimum(one_way, one_way.T)
+class _Groups:
+    """Groups that grow pair by pair, and never hold two rivals without a witness."""
+
+    def __init__(
+        self,
+        findings: Sequence[Located],
+        gap: NDArray[np.float64],
+        rivals: NDArray[np.bool_],
+    ) -> None:
+        self._all = findings
+        sigmas = np.array([found.sigma_m for found in findings])
+        self._covered = gap <= np.sqrt(sigmas[:, None] ** 2 + sigmas[None] ** 2)
+        self._rivals = rivals
+        self._group = np.arange(len(findings))
+
+    def join(self, one: int, other: int) -> None:
+        first, second = self._group[one], self._group[other]
+        if first == second:
+            return
+        left, right = np.flatnonzero(self._group == first), np.flatnonzero(self._group == second)
+        both = np.concatenate([left, right])
+        apart = np.argwhere(self._rivals[np.ix_(left, right)])
+        # Another view that shows both as one thing settles it.
+        if all(
+            (self._covered[left[a], both] & self._covered[right[b], both]).any() for a, b in apart
+        ):
+            self._group[both] = min(first, second)
+
+    def findings(self) -> list[list[Located]]:
+        return [
+            [self._all[index] for index in np.flatnonzero(self._group == group)]
+            for group in np.unique(self._group)
+        ]
+
+
+def _statistical(
+    findings: Sequence[Located], gap: NDArray[np.float64], merge_m: float
+) -> NDArray[np.float64]:
+    """Gaps in standard deviations: `merge_m` is the gate of places that are known exactly."""
+    sigmas = np.array([found.sigma_m for found in findings])
+    variances = sigmas[:, None] ** 2 + sigmas[None] ** 2 + (merge_m / SIGMAS) ** 2
+    distance: NDArray[np.float64] = gap / np.sqrt(variances)
+    return distance
+
+
+def _rivals(findings: Sequence[Located], merge_m: float) -> NDArray[np.bool_]:
+    """Pairs that one view shows as two things of the same kind."""
+    count = len(findings)
+    rivals = np.zeros((count, count), dtype=np.bool_)
+    for i, one in enumerate(findings):
+        for j in range(i + 1, count):
+            other = findings[j]
+            if one.view == other.view and one.finding.label == other.finding.label:
+                rivals[i, j] = rivals[j, i] = pieces_gap(one, other) > PIECES * merge_m
+    return rivals
 
 
 def _opposed(findings: Sequence[Located]) -> NDArray[np.bool_]:
@@ -54,6 +120,21 @@ def _opposed(findings: Sequence[Located]) -> NDArray[np.bool_]:
     normals = np.stack([f.normal if f.normal is not None else unknown for f in findings])
     opposed: NDArray[np.bool_] = normals @ normals.T < OPPOSED
     return opposed
+
+
+def _detoured(
+    findings: Sequence[Located], paths: SurfacePaths | None, distance: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Pairs that are near in space, but far along the surface."""
+    if paths is None or len(findings) < 2:
+        return np.zeros(distance.shape, dtype=np.bool_)
+    places = np.stack([_position(found) for found in findings])
+    straight = np.linalg.norm(places[:, None] - places[None], axis=2)
+    allowed = DETOUR * straight + STEPS * paths.spacing_m
+    reach_m = float(allowed[distance <= SIGMAS].max())
+    ways = paths.between(places, [found.normal for found in findings], reach_m)
+    detoured: NDArray[np.bool_] = ways > allowed
+    return detoured
 
 
 def _position(located: Located) -> NDArray[np.float64]:

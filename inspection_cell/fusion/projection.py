@@ -8,12 +8,21 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from inspection_cell.findings import Finding, ViewFindings
-from inspection_cell.geometry import Intrinsics, Points, Transform, transform_points
+from inspection_cell.geometry import (
+    Intrinsics,
+    Points,
+    Transform,
+    rotate_vectors,
+    transform_points,
+)
 from inspection_cell.observations import ViewKey
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.views.footprint import Footprint, Pixels, footprints, polygon_pixels
 
 GRID = 5  # rays per side of a box, or of the box around an outline
+BOX_SIGMA = 0.05  # standard deviation of a box's middle, in diagonals of it; 0.04 on renders
+BOX_SIGMA_PX = 1.0  # and never better than this
+LEAST_COSINE = 0.25  # beyond 75° uncertainties are not stretched further
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,10 @@ class Located:
         position_m: (3,) the point of `extent_m` that stands for the finding.
         normal: (3,) outward, where it is known.
         off_part: the view has a pose, and the finding misses the part at that pose.
+        sigma_m: standard uncertainty of the position along the surface, metres.
+        camera: geometry of the view, for a finding in an image that was placed.
+        transform_part_to_sensor: pose at which it was placed.
+        pixels_per_m: of the image at the finding's depth; 0 where it is not known.
     """
 
     view: ViewKey
@@ -34,6 +47,10 @@ class Located:
     position_m: NDArray[np.float64] | None = None
     normal: NDArray[np.float64] | None = None
     off_part: bool = False
+    sigma_m: float = 0.0
+    camera: Intrinsics | None = None
+    transform_part_to_sensor: Transform | None = None
+    pixels_per_m: float = 0.0
 
 
 def locate(
@@ -42,15 +59,17 @@ def locate(
     findings: Sequence[Finding],
     transform_part_to_sensor: Transform | None,
     margin_m: float,
+    pose_sigma_m: float = 0.0,
 ) -> list[Located]:
     """Place the findings of one view on the part.
 
     A finding that brings its position (a scan's) keeps it. An outline is sampled inside and along
     itself, a box with `GRID`² rays. What misses the part is tried again by its box grown by
     `margin_m`, because defects at the part's outline reach beyond it; one that still misses is
-    `off_part`.
+    `off_part`. The uncertainty of a place is that of the pose, `pose_sigma_m`, and that of the
+    box in the image, stretched by the angle at which the surface is seen.
     """
-    placed = [_as_given(view.view, finding) for finding in findings]
+    placed = [_as_given(view.view, finding, pose_sigma_m) for finding in findings]
     camera = view.intrinsics
     if reference is None or camera is None or transform_part_to_sensor is None:
         return placed
@@ -61,15 +80,16 @@ def locate(
         hits = footprints(reference, camera, transform_part_to_sensor, grids)
         for i, hit in zip(todo, hits, strict=True):
             normals = reference.normals[hit.triangles]
-            place = (camera, transform_part_to_sensor, hit, normals)
+            place = (camera, transform_part_to_sensor, hit, normals, pose_sigma_m)
             placed[i] = _place(view.view, findings[i], *place)
     return placed
 
 
-def _as_given(view: ViewKey, finding: Finding) -> Located:
+def _as_given(view: ViewKey, finding: Finding, pose_sigma_m: float) -> Located:
     if finding.position_m is None:
         return Located(view, finding, np.empty((0, 3)))
-    return Located(view, finding, finding.position_m[None], finding.position_m, finding.normal)
+    place = finding.position_m
+    return Located(view, finding, place[None], place, finding.normal, sigma_m=pose_sigma_m)
 
 
 def _grid(
@@ -93,6 +113,7 @@ def _place(
     transform_part_to_sensor: Transform,
     hits: Footprint,
     normals: Points,
+    pose_sigma_m: float,
 ) -> Located:
     """The hit nearest the finding's centre is the position; hits far behind lie on another."""
     if not len(hits.points):
@@ -104,7 +125,24 @@ def _place(
     # Foreshortening to 60° doubles the extent; what is farther lies on another surface.
     reach_m = 2.0 * max(float(offsets.max()), 1.0) * depth_m / camera.fx
     near = np.linalg.norm(hits.points - position, axis=1) <= reach_m
-    return Located(view, finding, hits.points[near], position, normals[centre])
+    pixels_per_m = camera.fx / depth_m
+    sight = rotate_vectors(transform_part_to_sensor, normals[centre][None])[0]
+    ray = transform_points(transform_part_to_sensor, position[None])[0]
+    cosine = max(-float(sight @ ray) / float(np.linalg.norm(ray)), LEAST_COSINE)
+    assert finding.box_px is not None
+    size_px = float(np.linalg.norm(finding.box_px[2:] - finding.box_px[:2]))
+    box_m = max(BOX_SIGMA * size_px, BOX_SIGMA_PX) / pixels_per_m / cosine
+    return Located(
+        view,
+        finding,
+        hits.points[near],
+        position,
+        normals[centre],
+        sigma_m=float(np.hypot(box_m, pose_sigma_m)),
+        camera=camera,
+        transform_part_to_sensor=transform_part_to_sensor,
+        pixels_per_m=pixels_per_m,
+    )
 
 
 def length_mm(extents_m: Sequence[Points]) -> float:

@@ -11,12 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
-from inspection_cell.findings import Finding, Verdict
+from inspection_cell.findings import Coverage, Defect, Finding, Verdict
 
 FORMAT = 1
 Json = dict[str, Any] | list[Any] | str | float | bool | None
 # Keys that came after 0.1.0, with what they mean in its records.
-ADDED: dict[type, dict[str, Json]] = {Verdict: {'model_hash': ''}, Finding: {'not_judged': ''}}
+ADDED: dict[type, dict[str, Json]] = {
+    Verdict: {'model_hash': '', 'bad_probability': 0.0, 'contributions': []},
+    Finding: {'not_judged': ''},
+    Defect: {'position_sigma_mm': 0.0, 'contributions': []},
+    Coverage: {'zones': []},
+}
 
 T = TypeVar('T')
 

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from inspection_cell.errors import DataError
 from inspection_cell.findings import (
+    Contribution,
     Coverage,
     Decision,
     Defect,
@@ -23,6 +24,7 @@ from inspection_cell.findings import (
     Verdict,
     ViewFindings,
     ViewStatus,
+    ZoneCoverage,
 )
 from inspection_cell.geometry import Intrinsics, from_rpy
 from inspection_cell.observations import ViewKey
@@ -42,9 +44,11 @@ FULL = Verdict(
             np.array([0.1, 0.2, 1 / 3]),
             np.array([0.0, 0.0, 1.0]),
             sources=(Source(LEFT, 'scratch', 0.81),),
+            position_sigma_mm=0.4,
+            contributions=(Contribution(LEFT, 1.4), Contribution(SCANNER, -0.2)),
         ),
     ),
-    Coverage(0.95, 0.9, ('left at top',)),
+    Coverage(0.95, 0.9, ('rim',), (ZoneCoverage('rim', 0.7, 0.8),)),
     (
         ViewFindings(
             'i1',
@@ -73,6 +77,8 @@ FULL = Verdict(
     'cell',
     '0.1.0',
     'model',
+    0.9,
+    (Contribution(LEFT, 2.0),),
 )
 
 

@@ -20,6 +20,7 @@ from inspection_cell.disposition import Action, Command, Disposition
 from inspection_cell.errors import DataError
 from inspection_cell.findings import (
     Conformity,
+    Contribution,
     Coverage,
     Decision,
     Defect,
@@ -32,6 +33,7 @@ from inspection_cell.findings import (
     Verdict,
     ViewFindings,
     ViewStatus,
+    ZoneCoverage,
 )
 from inspection_cell.geometry import Intrinsics, from_rpy
 from inspection_cell.nodes.conversions.capturing import (
@@ -140,6 +142,10 @@ defects = st.builds(
     sources=st.lists(
         st.builds(Source, st.builds(ViewKey, words, words), words, shares), max_size=3
     ).map(tuple),
+    position_sigma_mm=shares,
+    contributions=st.lists(
+        st.builds(Contribution, st.builds(ViewKey, words, words), metres), max_size=3
+    ).map(tuple),
 )
 
 
@@ -214,13 +220,17 @@ def test_a_verdict_survives_the_wire_unchanged(found, decision, share):
         decision,
         (Reason('defect', 'dent 0.9', 0.5, 0.3, decision),),
         tuple(found),
-        None if share is None else Coverage(share, 0.5, ('rim',)),
+        None
+        if share is None
+        else Coverage(share, 0.5, ('rim',), (ZoneCoverage('rim', share, 0.9),)),
         (view_findings(), view_findings(status=ViewStatus.LATE, findings=())),
         1_700_000_000_000_000_001,
         'aa',
         'bb',
         '0.1.0',
         'cc',
+        0.25,
+        (Contribution(ViewKey('top', 'left'), -1.5),),
     )
     assert same(verdict_from_msg(wired(verdict_to_msg(sent))), sent)
 
@@ -315,14 +325,14 @@ def test_images_survive_the_wire(dtype, shape):
     assert np.array_equal(image_from_msg(msg).pixels, pixels)
 
 
-def test_scans_survive_the_wire_and_deviations_have_their_own_field():
+def test_scans_survive_the_wire_and_deviations_have_a_field_beside_their_colour():
     points = np.random.default_rng(2).random((50, 3)).astype(np.float32)
     msg = wired(scan_to_msg(Scan(points), 42, 'cell/scan_optical_frame'))
     assert isinstance(msg, PointCloud2)
     assert np.array_equal(scan_from_msg(msg).points, points)
-    cloud = wired(deviation_to_msg(points, points[:, 0]))
-    assert [field.name for field in cloud.fields] == ['x', 'y', 'z', 'deviation']
-    assert np.array_equal(np.frombuffer(cloud.data, '<f4').reshape(-1, 4)[:, 3], points[:, 0])
+    cloud = wired(deviation_to_msg(points, points[:, 0], np.zeros((50, 3), dtype=np.uint8)))
+    assert [field.name for field in cloud.fields] == ['x', 'y', 'z', 'deviation', 'rgb']
+    assert np.array_equal(np.frombuffer(cloud.data, '<f4').reshape(-1, 5)[:, 3], points[:, 0])
 
 
 def test_a_scan_of_an_empty_gripper_travels_and_has_no_points():

@@ -1,20 +1,24 @@
 """The verdict and what it is made of."""
 
+from inspection_cell_msgs.msg import Contribution as ContributionMsg
 from inspection_cell_msgs.msg import Coverage as CoverageMsg
 from inspection_cell_msgs.msg import Decision as DecisionMsg
 from inspection_cell_msgs.msg import Defect as DefectMsg
 from inspection_cell_msgs.msg import Reason as ReasonMsg
 from inspection_cell_msgs.msg import Source as SourceMsg
 from inspection_cell_msgs.msg import Verdict as VerdictMsg
+from inspection_cell_msgs.msg import ZoneCoverage as ZoneCoverageMsg
 
 from inspection_cell.findings import (
     Conformity,
+    Contribution,
     Coverage,
     Decision,
     Defect,
     Reason,
     Source,
     Verdict,
+    ZoneCoverage,
 )
 from inspection_cell.nodes.conversions.enums import enum_from_msg
 from inspection_cell.nodes.conversions.findings import view_findings_from_msg, view_findings_to_msg
@@ -66,6 +70,20 @@ def source_from_msg(msg: SourceMsg) -> Source:
     return Source(ViewKey(msg.presentation, msg.sensor), msg.label, msg.score)
 
 
+def contribution_to_msg(contribution: Contribution) -> ContributionMsg:
+    """What one view says."""
+    return ContributionMsg(
+        presentation=contribution.view.presentation,
+        sensor=contribution.view.sensor,
+        log_odds=contribution.log_odds,
+    )
+
+
+def contribution_from_msg(msg: ContributionMsg) -> Contribution:
+    """What one view says; raises DataError for values that are not finite."""
+    return Contribution(ViewKey(msg.presentation, msg.sensor), msg.log_odds)
+
+
 def defect_to_msg(defect: Defect) -> DefectMsg:
     """One physical thing on the part."""
     msg = DefectMsg(label=defect.label, probability=defect.probability)
@@ -73,7 +91,8 @@ def defect_to_msg(defect: Defect) -> DefectMsg:
     msg.uncertainty, msg.conformity = defect.uncertainty, int(defect.conformity)
     msg.area_mm2, msg.volume_mm3 = defect.area_mm2, defect.volume_mm3
     msg.length_mm, msg.width_mm = defect.length_mm, defect.width_mm
-    msg.peak_mm = defect.peak_mm
+    msg.peak_mm, msg.position_sigma_mm = defect.peak_mm, defect.position_sigma_mm
+    msg.contributions = [contribution_to_msg(one) for one in defect.contributions]
     msg.sources = [source_to_msg(source) for source in defect.sources]
     if defect.position_m is not None:
         msg.has_position, msg.position = True, point_to_msg(defect.position_m)
@@ -100,19 +119,28 @@ def defect_from_msg(msg: DefectMsg) -> Defect:
         uncertainty=msg.uncertainty,
         conformity=enum_from_msg(Conformity, msg.conformity),
         sources=tuple(source_from_msg(source) for source in msg.sources),
+        position_sigma_mm=msg.position_sigma_mm,
+        contributions=tuple(contribution_from_msg(one) for one in msg.contributions),
     )
 
 
 def coverage_to_msg(coverage: Coverage) -> CoverageMsg:
     """The share of the surface that was seen."""
     return CoverageMsg(
-        share=coverage.share, minimum=coverage.minimum, unseen=list(coverage.unseen)
+        share=coverage.share,
+        minimum=coverage.minimum,
+        unseen=list(coverage.unseen),
+        zones=[
+            ZoneCoverageMsg(name=zone.name, share=zone.share, minimum=zone.minimum)
+            for zone in coverage.zones
+        ],
     )
 
 
 def coverage_from_msg(msg: CoverageMsg) -> Coverage:
     """The share of the surface that was seen."""
-    return Coverage(msg.share, msg.minimum, tuple(msg.unseen))
+    zones = tuple(ZoneCoverage(zone.name, zone.share, zone.minimum) for zone in msg.zones)
+    return Coverage(msg.share, msg.minimum, tuple(msg.unseen), zones)
 
 
 def verdict_to_msg(verdict: Verdict) -> VerdictMsg:
@@ -130,6 +158,8 @@ def verdict_to_msg(verdict: Verdict) -> VerdictMsg:
         cell_hash=verdict.cell_hash,
         software_version=verdict.software_version,
         model_hash=verdict.model_hash,
+        bad_probability=verdict.bad_probability,
+        contributions=[contribution_to_msg(one) for one in verdict.contributions],
     )
     if verdict.coverage is not None:
         msg.has_coverage, msg.coverage = True, coverage_to_msg(verdict.coverage)
@@ -152,4 +182,6 @@ def verdict_from_msg(msg: VerdictMsg) -> Verdict:
         cell_hash=msg.cell_hash,
         software_version=msg.software_version,
         model_hash=msg.model_hash,
+        bad_probability=msg.bad_probability,
+        contributions=tuple(contribution_from_msg(one) for one in msg.contributions),
     )

@@ -8,7 +8,7 @@ from inspection_cell.disposition import Command, Disposition, RejectSide
 from inspection_cell.errors import DataError, InspectionCellError
 from inspection_cell.findings import Decision, Verdict, ViewFindings, ViewStatus
 from inspection_cell.fusion.admission import required_views
-from inspection_cell.fusion.fuse import fuse
+from inspection_cell.fusion.fuse import Fuser
 from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe, check_fit
 from inspection_cell.records.store import RecordStore, free_disk_mb
@@ -49,7 +49,7 @@ class Pipeline:
             raise DataError(f'{recipe.path}: no inspector for {", ".join(sorted(lacking))}')
         self._cell = cell
         self._recipe = recipe
-        self._reference = reference
+        self._fuser = Fuser(recipe, cell, reference)
         self._inspectors = inspectors
         self._store = store
 
@@ -63,7 +63,7 @@ class Pipeline:
         """
         captured = self._capture(inspection_id, observations)
         views = [self._inspect_view(inspection_id, view, seen) for view, seen in captured.items()]
-        fused = fuse(self._recipe, self._cell, self._reference, views)
+        fused = self._fuser.fuse(views)
         verdict = judge(
             self._recipe,
             fused,
@@ -72,6 +72,7 @@ class Pipeline:
             part_id=part_id,
             stamp_ns=stamp_ns,
             cell_hash=self._cell.sha256,
+            reference=self._fuser.reference,
         )
         verdict = self._record(verdict)
         self._dispose(verdict)

@@ -18,7 +18,7 @@ class Row:
 
 
 ROWS = (
-    Row('verdict', 'p95 at most 300 ms after the last frame, aim 150 ms'),
+    Row('verdict', 'p95 at most 300 ms after the last frame, aim 150 ms', 'verdict'),
     Row(
         'detection',
         'at least 5 times faster than predict on the .pt, 1.25 times than on the OpenVINO export',

@@ -13,6 +13,7 @@ from rclpy.action.server import ServerGoalHandle
 from inspection_cell.bringup import load_recipes
 from inspection_cell.cell import load_cell
 from inspection_cell.disposition import Disposition
+from inspection_cell.fusion.fuse import Fuser
 from inspection_cell.nodes.board import Board
 from inspection_cell.nodes.cell_topics import CellTopics
 from inspection_cell.nodes.diagnosis import Diagnosis, Reading
@@ -61,7 +62,12 @@ class CellNode(ManagedNode[CellNodeParams]):
         self._cell = load_cell(self.params.cell_path)
         recipes = load_recipes(self._cell, self.params.recipe_paths)
         self._recipes = {recipe.part_type: recipe for recipe in recipes}
-        self._references = {recipe.part_type: load_reference(recipe) for recipe in recipes}
+        self._fusers = {
+            recipe.part_type: Fuser(recipe, self._cell, load_reference(recipe))
+            for recipe in recipes
+        }
+        for fuser in self._fusers.values():
+            fuser.warm()
         store = RecordStore(self.params.data_path)
         self._held.callback(store.close)
         self._journal = Journal(store, self._cell, self.get_logger())
@@ -122,9 +128,7 @@ class CellNode(ManagedNode[CellNodeParams]):
     def _accepted(self, handle: ServerGoalHandle) -> None:
         request = handle.request
         inspection_id = self._ids.next(self._shared.topics.now_ns())
-        recipe = self._recipes[request.part_type]
-        reference = self._references[request.part_type]
-        task = Task(inspection_id, request.part_id, recipe, reference)
+        task = Task(inspection_id, request.part_id, self._fusers[request.part_type])
         goal = GoalInWork(self._shared, task, handle)
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         self._threads.append(threading.Thread(target=goal.serve, name=inspection_id))

@@ -49,6 +49,9 @@ class World:
     reference: ReferenceMesh
     part_to_cell: np.ndarray
 
+    def thinner(self, thickness_m):
+        return replace(self, reference=plate((0.10, 0.06, thickness_m)))
+
     def with_recipe(self, **sections):
         file = RecipeFile.model_validate({**self.recipe.file.model_dump(), **sections})
         return replace(self, recipe=replace(self.recipe, file=file))

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from inspection_cell.schema import StrictModel
+from inspection_cell.schema import Name, StrictModel
 from inspection_cell.surface_file import PositiveMm
 
 
@@ -12,6 +12,9 @@ class Fusion(StrictModel):
     merge_mm: PositiveMm = 6.0
     """Findings of one physical defect lie this near to each other on the surface, were their
     places known exactly, mm."""
+    one_defect: tuple[Name, ...] = ()
+    """Zones in each of which all that scans find is one thing, such as a bore: out of its place it
+    shows as too much on one side and too little on the other. Its place is the zone's middle."""
     pose_sigma_mm: float = Field(default=0.5, ge=0.0, le=100.0)
     """Standard uncertainty of places by the pose that the robot reports, mm; where a scan of the
     same presentation refined the pose it is `refined_sigma_mm`."""

@@ -27,7 +27,8 @@ def associate(
 
     Two findings may be one defect when the gap between them is at most what `merge_m` and their
     uncertainties explain, their normals are not opposed (front and back of a plate stay two),
-    and the way between them along the surface is no detour.
+    and the way between them along the surface is no detour. Findings of one zone that is one
+    thing always are.
 
     Args:
         findings: with positions.
@@ -43,7 +44,10 @@ def associate(
     gap = gaps(ordered)
     distance = _statistical(ordered, np.minimum(gap, gap.T), merge_m)
     joinable = (distance <= SIGMAS) & ~_opposed(ordered) & ~_detoured(ordered, paths, distance)
-    groups = _Groups(ordered, gap, _rivals(ordered, merge_m))
+    one_thing = _of_one_zone(ordered)
+    distance[one_thing] = 0.0
+    joinable |= one_thing
+    groups = _Groups(ordered, gap, _rivals(ordered, merge_m) & ~one_thing)
     rows, columns = np.nonzero(np.triu(joinable, 1))
     for at in np.lexsort((columns, rows, distance[rows, columns])):
         groups.join(int(rows[at]), int(columns[at]))
@@ -113,6 +117,12 @@ def _rivals(findings: Sequence[Located], merge_m: float) -> NDArray[np.bool_]:
             if one.view == other.view and one.finding.label == other.finding.label:
                 rivals[i, j] = rivals[j, i] = pieces_gap(one, other) > PIECES * merge_m
     return rivals
+
+
+def _of_one_zone(findings: Sequence[Located]) -> NDArray[np.bool_]:
+    zones = np.array([found.zone for found in findings])
+    same: NDArray[np.bool_] = (zones[:, None] == zones[None]) & (zones != '')[:, None]
+    return same
 
 
 def _opposed(findings: Sequence[Located]) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Findings of all views become defects in the part's own coordinates, and coverage."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,7 @@ from inspection_cell.findings import (
 from inspection_cell.fusion.admission import is_process, prove_presence, required_views
 from inspection_cell.fusion.association import associate, canonical
 from inspection_cell.fusion.coverage import surface_coverage, view_coverage
-from inspection_cell.fusion.merging import Merged, merge, source_of
+from inspection_cell.fusion.merging import Known, Merged, merge, source_of
 from inspection_cell.fusion.poses import best_pose, pose_corrections
 from inspection_cell.fusion.probability import any_of, contributions
 from inspection_cell.fusion.projection import Located, locate
@@ -31,6 +31,7 @@ from inspection_cell.measurements import is_feature
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.zones import SurfaceZone, resolve_zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,29 @@ class Fuser:
         """Ways along the surface of the reference."""
         return None if self.reference is None else SurfacePaths(self.reference)
 
+    @cached_property
+    def zones(self) -> Mapping[str, SurfaceZone]:
+        """The zones in each of which all that scans find is one thing."""
+        names = self.recipe.file.fusion.one_defect
+        if self.reference is None or not names:
+            return {}
+        zones = resolve_zones(self.recipe, self.reference)
+        return {name: zones[name] for name in names}
+
+    @cached_property
+    def known(self) -> Known:
+        """What merging needs to know of the part type."""
+        middles = {}
+        if self.reference is not None:
+            samples = self.reference.samples
+            middles = {name: samples[z.samples].mean(axis=0) for name, z in self.zones.items()}
+        return Known(self.recipe, self.reference, self.measuring, middles)
+
     def warm(self) -> None:
         """Prepare now what the first inspection would wait for."""
         if self.paths is not None:
             self.paths.between(np.zeros((1, 3)), [None], 0.0)
+        self.known  # noqa: B018
 
     def fuse(self, views: Sequence[ViewFindings]) -> Fused:
         """Merge the findings of one inspection; the order of `views` does not matter.
@@ -173,7 +193,20 @@ class _Fusion:
         refined = view.view.presentation in self.corrections
         sigma_mm = self.settings.refined_sigma_mm if refined else self.settings.pose_sigma_mm
         margin_m = self.settings.merge_mm / 1000.0
-        return locate(self.reference, view, findings, pose, margin_m, sigma_mm / 1000.0)
+        found = locate(self.reference, view, findings, pose, margin_m, sigma_mm / 1000.0)
+        return self._zoned(found) if view.view.sensor in self.fuser.scanners else found
+
+    def _zoned(self, findings: list[Located]) -> list[Located]:
+        """Regions of scans, with the zone that makes them one thing with others."""
+        placed = [i for i, found in enumerate(findings) if found.position_m is not None]
+        if not placed:
+            return findings
+        places = np.array([findings[i].position_m for i in placed])
+        for name, zone in self.fuser.zones.items():
+            for i, inside in zip(placed, zone.near(places), strict=True):
+                if inside and not findings[i].zone:
+                    findings[i] = replace(findings[i], zone=name)
+        return findings
 
     def _counts(self, finding: Finding) -> bool:
         detection = self.recipe.file.detection
@@ -194,9 +227,7 @@ class _Fusion:
                 silent = {found.view for found in group} | self._undecided(group)
                 shown = zip(seen.views, seen.seen[:, column], strict=True)
                 clean = [view for view, sees in shown if sees and view not in silent]
-            merged.append(
-                merge(self.recipe, self.reference, group, self.fuser.measuring, resolution, clean)
-            )
+            merged.append(merge(self.fuser.known, group, resolution, clean))
         return merged
 
     def _sightings(self, groups: Sequence[list[Located]]) -> Sightings | None:

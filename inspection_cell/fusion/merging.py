@@ -46,31 +46,47 @@ class Merged:
         return self.defect.probability * self.beyond
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a part type.
+
+    Attributes:
+        recipe: brings limits and detection rates.
+        reference: to which merged places are put back; None: places stay as they are.
+        measuring: sensors that measure: scanners and process sensors.
+        middles: (3,) of each zone that is one thing, part frame, metres.
+    """
+
+    recipe: Recipe
+    reference: ReferenceMesh | None
+    measuring: frozenset[str]
+    middles: Mapping[str, NDArray[np.float64]]
+
+
 def merge(
-    recipe: Recipe,
-    reference: ReferenceMesh | None,
+    known: Known,
     group: Sequence[Located],
-    measuring: frozenset[str],
     resolution: Mapping[ViewKey, float],
     clean: Sequence[ViewKey],
 ) -> Merged:
     """Merge the findings of one group.
 
     Args:
-        recipe: brings limits and detection rates.
-        reference: to which merged places are put back; None: places stay as they are.
+        known: of the part type.
         group: findings of one thing.
-        measuring: sensors that measure: scanners and process sensors.
         resolution: pixels per metre at the place, of the camera views that show it.
         clean: the valid camera views that show the place and found nothing there.
     """
-    measured = [found for found in group if found.view.sensor in measuring]
-    imaged = [found for found in group if found.view.sensor not in measuring]
+    recipe = known.recipe
+    measured = [found for found in group if found.view.sensor in known.measuring]
+    imaged = [found for found in group if found.view.sensor not in known.measuring]
     measure = worst_measure(recipe, measured, imaged)
     long_mm = _longest_mm(group)
     missed = {view: _miss(recipe, imaged, long_mm, resolution, view) for view in clean}
     testimony = Testimony(_best(imaged), _best(measured), missed if imaged else {})
-    position, sigma_m = _place(group, reference)
+    position, sigma_m = _place(group, known.reference)
+    position = known.middles.get(_anchor(group).zone, position)
+    position = _where_expected(recipe, imaged, position)
     probability = testimony.probability
     defect = Defect(
         measure.label,
@@ -129,6 +145,23 @@ def _place(
         position = nearest.astype(np.float64)
     sigma_m = float(weights.sum() ** -0.5)
     return position, 0.0 if sigma_m <= LEAST_SIGMA_M else sigma_m
+
+
+def _where_expected(
+    recipe: Recipe, imaged: Sequence[Located], position: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """A feature that is missing is missing where it should be, whatever shows that."""
+    detection = recipe.file.detection
+    if detection is None or position is None:
+        return position
+    labels = {found.finding.label for found in imaged}
+    for feature in detection.features:
+        if f'missing_{feature.label}' in labels and feature.positions_mm:
+            places = np.array(feature.positions_mm) / 1000.0
+            away_mm = np.linalg.norm(places - position, axis=1) * 1000.0
+            if away_mm.min() <= 2.0 * feature.gate_mm:
+                return np.asarray(places[int(np.argmin(away_mm))], dtype=np.float64)
+    return position
 
 
 def _middle(pieces: Sequence[Located]) -> NDArray[np.float64]:

@@ -39,6 +39,7 @@ class Located:
         camera: geometry of the view, for a finding in an image that was placed.
         transform_part_to_sensor: pose at which it was placed.
         pixels_per_m: of the image at the finding's depth; 0 where it is not known.
+        zone: in which all that scans find is one thing; empty: in none.
     """
 
     view: ViewKey
@@ -51,6 +52,7 @@ class Located:
     camera: Intrinsics | None = None
     transform_part_to_sensor: Transform | None = None
     pixels_per_m: float = 0.0
+    zone: str = ''
 
 
 def locate(

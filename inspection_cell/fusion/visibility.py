@@ -6,52 +6,123 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.geometry import (
-    Intrinsics,
-    Points,
-    Transform,
-    rotate_vectors,
-    transform_points,
-)
+from inspection_cell.cell import Camera, Cell
+from inspection_cell.geometry import Intrinsics, Points, Transform, invert, transform_points
 from inspection_cell.observations import ViewKey
 from inspection_cell.reference import ReferenceMesh
+
+_BEYOND = 1.05  # of the tangent to the image's farthest border: lens models fold back out there
 
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """A valid camera view with its geometry."""
+    """A valid camera view with its geometry.
+
+    Attributes:
+        focus_m: nearest and farthest distance along the optical axis that is sharp, metres; None:
+            everything is.
+    """
 
     view: ViewKey
     camera: Intrinsics
     transform_part_to_sensor: Transform
+    focus_m: tuple[float, float] | None = None
 
     def sees(
-        self, reference: ReferenceMesh, points: Points, normals: Points, max_incidence_rad: float
+        self,
+        reference: ReferenceMesh,
+        points: Points,
+        normals: Points,
+        max_incidence_rad: float,
+        *,
+        min_pixels_per_m: float = 0.0,
     ) -> NDArray[np.bool_]:
-        """Which surface points (N, 3), part frame, are in the image, facing and not occluded."""
-        inside = self.inside(points)
-        seen = np.zeros(len(points), dtype=np.bool_)
-        if inside.any():
-            seen[inside] = reference.visible(
-                points[inside], normals[inside], self.transform_part_to_sensor, max_incidence_rad
+        """Which surface points (N, 3), part frame, are shown (see `shows`) and not occluded."""
+        seen = self.shows(points, normals, max_incidence_rad, min_pixels_per_m=min_pixels_per_m)
+        rows = np.flatnonzero(seen)
+        if len(rows):
+            seen[rows] = reference.visible(
+                points[rows], normals[rows], self.transform_part_to_sensor, max_incidence_rad
             )
         return seen
 
+    def shows(
+        self,
+        points: Points,
+        normals: Points,
+        max_incidence_rad: float,
+        *,
+        min_pixels_per_m: float = 0.0,
+    ) -> NDArray[np.bool_]:
+        """Which points (N, 3) would be seen if nothing hid them.
+
+        They face the camera, lie in the image, are sharp and large enough.
+        """
+        shown = self.faces(points, normals, max_incidence_rad)
+        rows = np.flatnonzero(shown)
+        shown[rows] = self.inside(points[rows]) & self.sharp(points[rows])
+        if min_pixels_per_m > 0.0:
+            rows = np.flatnonzero(shown)
+            shown[rows] = self.resolution(points[rows], normals[rows]) >= min_pixels_per_m
+        return shown
+
+    def faces(
+        self, points: Points, normals: Points, max_incidence_rad: float
+    ) -> NDArray[np.bool_]:
+        """Which points (N, 3) are met by the line of sight at no more than this angle."""
+        facing: NDArray[np.bool_] = self._looked_at(points, normals)[0] > np.cos(max_incidence_rad)
+        return facing
+
     def inside(self, points: Points) -> NDArray[np.bool_]:
         """Which points (N, 3), part frame, fall into the image."""
-        pixels = self.camera.project(transform_points(self.transform_part_to_sensor, points))
-        size = np.array((self.camera.width, self.camera.height))
-        inside = np.logical_and(pixels >= -0.5, pixels < size - 0.5)
-        return np.asarray(inside.all(axis=1), dtype=np.bool_)
+        points_camera = transform_points(self.transform_part_to_sensor, points)
+        u, v = self.camera.project(points_camera).T
+        width, height = self.camera.width, self.camera.height
+        inside = (u >= -0.5) & (u < width - 0.5) & (v >= -0.5) & (v < height - 0.5)
+        x, y, z = points_camera.T
+        inside &= x * x + y * y <= np.square(_BEYOND * self._widest() * z)
+        return np.asarray(inside, dtype=np.bool_)
+
+    def sharp(self, points: Points) -> NDArray[np.bool_]:
+        """Which points (N, 3), part frame, lie within the camera's focus."""
+        if self.focus_m is None:
+            return np.ones(len(points), dtype=np.bool_)
+        depths = transform_points(self.transform_part_to_sensor, points)[:, 2]
+        sharp: NDArray[np.bool_] = (depths >= self.focus_m[0]) & (depths <= self.focus_m[1])
+        return sharp
 
     def resolution(self, points: Points, normals: Points) -> NDArray[np.float64]:
-        """Pixels per metre (N,) of surface along the foreshortened direction; 0 from behind."""
-        points_camera = transform_points(self.transform_part_to_sensor, points)
-        normals_camera = rotate_vectors(self.transform_part_to_sensor, normals)
-        ranges = np.linalg.norm(points_camera, axis=1)
-        cosines = -np.einsum('ij,ij->i', points_camera, normals_camera) / ranges
-        pixels: NDArray[np.float64] = np.clip(cosines, 0.0, 1.0) * self.camera.fx / ranges
+        """Pixels per metre (N,) of surface along the foreshortened direction; 0 from behind.
+
+        The least of all directions on the axis of a pinhole camera; beside the axis it has more.
+        """
+        cosines, ranges = self._looked_at(points, normals)
+        focal = min(self.camera.fx, self.camera.fy)
+        pixels: NDArray[np.float64] = np.clip(cosines, 0.0, 1.0) * focal / ranges
         return pixels
+
+    def _widest(self) -> float:
+        """Tangent of the angle from the optical axis to the farthest of the image's border."""
+        right, bottom = self.camera.width - 0.5, self.camera.height - 0.5
+        columns, rows = (-0.5, (right - 0.5) / 2.0, right), (-0.5, (bottom - 0.5) / 2.0, bottom)
+        rays = self.camera.rays([(x, y) for x in columns for y in rows])
+        return float((np.hypot(rays[:, 0], rays[:, 1]) / rays[:, 2]).max())
+
+    def _looked_at(
+        self, points: Points, normals: Points
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cosine of the angle of incidence (N,) and distance (N,), metres."""
+        sight = points - invert(self.transform_part_to_sensor)[:3, 3]
+        ranges = np.sqrt(np.einsum('ij,ij->i', sight, sight))
+        return -np.einsum('ij,ij->i', sight, normals) / ranges, ranges
+
+
+def focus_m(cell: Cell, sensor: str) -> tuple[float, float] | None:
+    """Nearest and farthest distance that is sharp for a camera of the cell, metres."""
+    camera = cell.sensors.get(sensor)
+    if not isinstance(camera, Camera) or camera.focus_mm is None:
+        return None
+    return camera.focus_mm[0] / 1000.0, camera.focus_mm[1] / 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +145,15 @@ def sightings(
     points: Points,
     normals: Points,
     max_incidence_rad: float,
+    *,
+    min_pixels_per_m: float = 0.0,
 ) -> Sightings:
     """Visibility of N places in V camera views; a place with normal 0 0 0 is visible to none."""
     seen = np.zeros((len(cameras), len(points)), dtype=np.bool_)
     resolution = np.zeros((len(cameras), len(points)))
     for row, camera in enumerate(cameras):
-        seen[row] = camera.sees(reference, points, normals, max_incidence_rad)
+        seen[row] = camera.sees(
+            reference, points, normals, max_incidence_rad, min_pixels_per_m=min_pixels_per_m
+        )
         resolution[row] = camera.resolution(points, normals)
     return Sightings(tuple(camera.view for camera in cameras), seen, resolution)

@@ -48,7 +48,8 @@ class TrueDefect:
     """One defect as it really is.
 
     Attributes:
-        position_m: (3,) on the surface, part frame.
+        position_m: (3,) on the surface, part frame: of a missing screw on the top of its head,
+            of a displaced bore the middle of where it should be.
         normal: (3,) unit, outward, part frame.
         size_mm: length of a scratch, diameter of a stain, height of a dent, burr or missing
             screw head, offset of a bore.

@@ -133,7 +133,7 @@ class Placer:
             raise DataError('simulated missing screw: the part has no screw left')
         index = int(generator.choice(left))
         screw = self._screws[index]
-        position = np.array(screw.seat) / 1000.0 + (0, 0, screw.height / 2000.0)
+        position = np.array(screw.seat) / 1000.0 + (0, 0, screw.height / 1000.0)
         return TrueDefect(
             DefectKind.MISSING_SCREW,
             position,
@@ -155,7 +155,7 @@ class Placer:
         index, direction = options[int(generator.integers(len(options)))]
         offset = direction * offset_mm * generator.choice([-1.0, 1.0])
         bore = self._bores[index]
-        position = np.array(bore.centre) / 1000.0 + direction * bore.radius / 1000.0
+        position = np.array(bore.centre) / 1000.0
         cause = DisplacedBore(index, (float(offset[0]), float(offset[1]), float(offset[2])))
         return TrueDefect(
             DefectKind.DISPLACED_BORE, position, -direction, offset_mm, 2 * bore.radius, cause

@@ -7,10 +7,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner
-from inspection_cell.coverage_file import CoverageDemand
-from inspection_cell.decision_file import DecisionLimits, Fusion
+from inspection_cell.coverage_file import CoverageDemand, coverage_problems
+from inspection_cell.decision_file import SURFACE_KINDS, DecisionLimits, rule_problems
 from inspection_cell.detection_file import Detection, Silhouette
 from inspection_cell.errors import ConfigError, Problem
+from inspection_cell.fusion_file import Fusion
 from inspection_cell.mask_file import where_problems
 from inspection_cell.process_file import ProcessLimits
 from inspection_cell.schema import Name, Pose, StrictModel, load_yaml
@@ -96,7 +97,7 @@ def load_recipe(path: Path) -> Recipe:
     """Read and check a `recipe.yaml`; raises ConfigError with every problem."""
     file, sha256 = load_yaml(path, RecipeFile)
     recipe = Recipe(path.resolve(), sha256, file)
-    problems = _zone_problems(file)
+    problems = _zone_problems(file) + _rule_problems(file)
     mesh = recipe.mesh_path
     if mesh is not None and not mesh.is_file():
         problems.append(Problem('reference.mesh', str(mesh), 'an existing mesh file'))
@@ -143,6 +144,13 @@ def _zone_problems(file: RecipeFile) -> list[Problem]:
     if file.zones and file.reference == 'none':
         problems.append(Problem('zones', ', '.join(file.zones), 'only with a reference mesh'))
     problems += surface_problems(file.surface, dict(file.zones))
+    views = sum(len(held.sensors) for held in file.presentations.values())
+    problems += coverage_problems(file.coverage, file.zones, views)
+    problems += [
+        Problem('fusion.one_defect', name, f'a zone: {", ".join(file.zones) or "there is none"}')
+        for name in file.fusion.one_defect
+        if name not in file.zones
+    ]
     if file.detection is None:
         return problems
     sensors = {name for held in file.presentations.values() for name in held.sensors}
@@ -152,6 +160,13 @@ def _zone_problems(file: RecipeFile) -> list[Problem]:
     problems += where_problems('detection.masks', file.detection.masks, *known)
     problems += where_problems('detection.regions', file.detection.regions, *known)
     return problems
+
+
+def _rule_problems(file: RecipeFile) -> list[Problem]:
+    labels = [*(file.detection.classes if file.detection else ())]
+    labels += SURFACE_KINDS if file.surface else ()
+    measured = file.reference != 'none'
+    return rule_problems(file.decision, file.zones, labels, measured=measured)
 
 
 def _process_problems(recipe: Recipe, cell: Cell) -> list[Problem]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from inspection_cell.cell import Cell, CellFile, Scanner
 from inspection_cell.coverage_file import CoverageDemand
 from inspection_cell.errors import DataError
-from inspection_cell.findings import Decision, Defect, Verdict
+from inspection_cell.findings import Decision, Defect, Verdict, ViewFindings
 from inspection_cell.fusion.fuse import fuse
 from inspection_cell.geometry import Transform, invert
 from inspection_cell.locations import cache_folder, user_data_folder
@@ -141,10 +141,7 @@ def inspect_files(
     pose = aligned.registered.transform_scan_to_part
     observation = Observation('file', VIEW, 0, Scan(clouds[0]), invert(pose), np.eye(4))
     view = view_findings(observation, compared, surface, mesh, measured=measured)
-    fused = fuse(known, _cell(), mesh, [view])
-    verdict = judge(
-        known, fused, [view], inspection_id='file', part_id=files[0].stem, stamp_ns=0, cell_hash=''
-    )
+    verdict = _judged(known, mesh, view, files[0].stem)
     return SurfaceResult(
         reference=mesh,
         verdict=verdict,
@@ -157,6 +154,19 @@ def inspect_files(
         seconds=time.perf_counter() - begin,
         zones=zones,
         measured=measured,
+    )
+
+
+def _judged(recipe: Recipe, mesh: ReferenceMesh, view: ViewFindings, name: str) -> Verdict:
+    return judge(
+        recipe,
+        fuse(recipe, _cell(), mesh, [view]),
+        [view],
+        inspection_id='file',
+        part_id=name,
+        stamp_ns=0,
+        cell_hash='',
+        reference=mesh,
     )
 
 

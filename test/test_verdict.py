@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from inspection_cell.findings import (
     Conformity,
+    Contribution,
     Coverage,
     Decision,
     Defect,
@@ -20,6 +21,7 @@ from inspection_cell.findings import (
     Verdict,
     ViewFindings,
     ViewStatus,
+    ZoneCoverage,
 )
 from inspection_cell.fusion.fuse import Fused
 from inspection_cell.observations import ViewKey
@@ -141,6 +143,35 @@ def test_coverage_that_falls_short_needs_a_person_and_says_how_much():
     result = verdict(Fused((), Coverage(0.85, 0.9, ('left at top',))))
     assert result.decision is Decision.REVIEW
     assert result.reasons[0].text.startswith('85.0% of the surface seen; at least 90.0%')
+
+
+def test_a_zone_that_was_not_seen_enough_is_named_with_share_and_minimum():
+    zones = (ZoneCoverage('seal', 0.8, 0.95), ZoneCoverage('back', 0.7, 0.5))
+    result = verdict(Fused((), Coverage(0.95, 0.9, ('seal',), zones)))
+    assert result.decision is Decision.REVIEW
+    (reason,) = result.reasons
+    assert reason.text == '80.0% of zone seal seen; at least 95.0%'
+    assert (reason.code, reason.value, reason.limit) == ('coverage_zone', 0.8, 0.95)
+
+
+def test_the_part_and_its_zones_are_told_apart():
+    zones = (ZoneCoverage('seal', 0.1, 0.95),)
+    result = verdict(Fused((), Coverage(0.5, 0.9, ('left at top', 'seal'), zones)))
+    assert codes(result) == ['coverage', 'coverage_zone']
+    assert result.reasons[0].text.endswith('at least 90.0%; lacking: left at top')
+
+
+def test_what_fusion_says_falls_short_is_never_accepted():
+    assert verdict(Fused((), Coverage(0.95, 0.9, ('seal',)))).decision is Decision.REVIEW
+
+
+def test_the_verdict_keeps_how_probably_the_part_is_bad_and_by_whom():
+    heard = (Contribution(KEYS[0], 1.2),)
+    result = verdict(Fused((), SEEN, bad_probability=0.2, contributions=heard))
+    assert (result.bad_probability, result.contributions) == (0.2, heard)
+    assert result.decision is Decision.ACCEPT
+    result = verdict(Fused((), SEEN, bad_probability=0.35, contributions=heard))
+    assert (result.decision, codes(result)) == (Decision.REVIEW, ['part_uncertain'])
 
 
 def test_a_scan_of_another_reference_is_unknown():

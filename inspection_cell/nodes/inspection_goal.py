@@ -10,7 +10,7 @@ from inspection_cell import __version__
 from inspection_cell.cell import Cell
 from inspection_cell.findings import Decision, Reason, Verdict, ViewFindings, ViewStatus
 from inspection_cell.fusion.admission import admit, required_views
-from inspection_cell.fusion.fuse import fuse
+from inspection_cell.fusion.fuse import Fuser
 from inspection_cell.nodes.board import Board
 from inspection_cell.nodes.cell_topics import CellTopics
 from inspection_cell.nodes.conversions.capturing import CaptureOrder
@@ -19,7 +19,6 @@ from inspection_cell.nodes.presenting import Presenter
 from inspection_cell.nodes.traffic import Traffic
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
-from inspection_cell.reference import ReferenceMesh
 from inspection_cell.verdict import judge
 
 GRACE_S = 0.3  # for an inspector's own "no frame came" to arrive after the sensor's deadline
@@ -47,12 +46,16 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One part to be inspected, by which recipe; `reference` None for `reference: none`."""
+    """One part to be inspected; `fuser` knows by which recipe."""
 
     inspection_id: str
     part_id: str
-    recipe: Recipe
-    reference: ReferenceMesh | None
+    fuser: Fuser
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of the part's type."""
+        return self.fuser.recipe
 
 
 class Inspection:
@@ -146,7 +149,7 @@ class Inspection:
         known = {found.view for found in delivered}
         absent = [self._absent(view) for view in required_views(task.recipe) if view not in known]
         views = admit(task.recipe, task.inspection_id, [*delivered, *absent])
-        fused = fuse(task.recipe, cell, task.reference, views)
+        fused = task.fuser.fuse(views)
         return judge(
             task.recipe,
             fused,
@@ -155,6 +158,7 @@ class Inspection:
             part_id=task.part_id,
             stamp_ns=self._topics.now_ns(),
             cell_hash=cell.sha256,
+            reference=task.fuser.reference,
         )
 
     def _absent(self, view: ViewKey) -> ViewFindings:

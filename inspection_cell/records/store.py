@@ -103,6 +103,18 @@ class RecordStore:
         with self._refusing('list'), Session(self._engine) as session:
             return tuple(_record(row) for row in session.scalars(query.limit(limit)))
 
+    def ids(self, *, part_type: str = '', part_id: str = '') -> tuple[str, ...]:
+        """Read the inspection ids of a part type or part, newest first."""
+        query = select(InspectionRow.inspection_id).order_by(
+            InspectionRow.stamp_ns.desc(), InspectionRow.inspection_id.desc()
+        )
+        if part_type:
+            query = query.where(InspectionRow.part_type == part_type)
+        if part_id:
+            query = query.where(InspectionRow.part_id == part_id)
+        with self._refusing('list'), Session(self._engine) as session:
+            return tuple(session.scalars(query))
+
     def close(self) -> None:
         """Give the file free; the store can not be used afterwards."""
         self._engine.dispose()

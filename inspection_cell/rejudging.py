@@ -1,0 +1,86 @@
+"""Recorded findings judged again: what another recipe would have decided.
+
+Fusion, coverage and the decision are done anew from what the inspectors found. What they did with
+images and scans is not: the detector with its least scores, masks, presence, tolerances and
+features of the surface stay as they were; for those, replay the stored parts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from inspection_cell.errors import DataError
+from inspection_cell.findings import Decision, Reason, Verdict
+from inspection_cell.fusion.fuse import Fuser
+from inspection_cell.verdict import WITHHELD, judge, withhold
+
+
+@dataclass(frozen=True, slots=True)
+class Rejudged:
+    """One record with the verdict that was and the one that would be."""
+
+    before: Verdict
+    after: Verdict
+
+    @property
+    def gone(self) -> tuple[Reason, ...]:
+        """Reasons that no longer hold as they were told."""
+        return _lacking(self.before.reasons, self.after.reasons)
+
+    @property
+    def new(self) -> tuple[Reason, ...]:
+        """Reasons that were not told before."""
+        return _lacking(self.after.reasons, self.before.reasons)
+
+    @property
+    def decisions(self) -> tuple[Decision, Decision]:
+        """Before and after."""
+        return self.before.decision, self.after.decision
+
+
+def rejudge(verdict: Verdict, fuser: Fuser) -> Rejudged:
+    """Fuse and judge the recorded views again; nothing is written, nothing is asked of a clock.
+
+    With the recipe and the cell of the record the verdict comes out as it was. What withheld it
+    for reasons outside of the views (a full disk) still does.
+
+    Args:
+        verdict: as recorded.
+        fuser: of the recipe to judge by and the cell that the views were taken in.
+
+    Raises:
+        DataError: for a record of another part type, or one without findings.
+    """
+    recipe = fuser.recipe
+    if verdict.part_type != recipe.part_type:
+        raise DataError(
+            f'{verdict.inspection_id}: is of a {verdict.part_type}, '
+            f'{recipe.path} judges a {recipe.part_type}'
+        )
+    if not verdict.views:
+        why = '; '.join(reason.text for reason in verdict.reasons) or 'no reason is recorded'
+        raise DataError(f'{verdict.inspection_id}: ended before there were findings: {why}')
+    again = judge(
+        recipe,
+        fuser.fuse(verdict.views),
+        verdict.views,
+        inspection_id=verdict.inspection_id,
+        part_id=verdict.part_id,
+        stamp_ns=verdict.stamp_ns,
+        cell_hash=fuser.cell.sha256,
+        reference=fuser.reference,
+    )
+    for reason in verdict.reasons:
+        if reason.code in WITHHELD:
+            again = withhold(again, reason.code, reason.text)
+    return Rejudged(verdict, again)
+
+
+def count_changes(records: Iterable[Rejudged]) -> dict[tuple[Decision, Decision], int]:
+    """How many records went from which decision to which, the most frequent first."""
+    return dict(Counter(one.decisions for one in records).most_common())
+
+
+def _lacking(these: Iterable[Reason], those: Iterable[Reason]) -> tuple[Reason, ...]:
+    told = set(those)
+    return tuple(reason for reason in these if reason not in told)

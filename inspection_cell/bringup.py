@@ -5,7 +5,7 @@ Nothing here knows ROS: a node is a module that is started with ROS arguments.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inspection_cell.cell import Cell
@@ -40,6 +40,7 @@ class NodeSpec:
     namespace: str
     parameters: tuple[Parameter, ...] = ()
     remappings: tuple[Remapping, ...] = ()
+    essential: bool = True  # without the node no part can be inspected
 
     @property
     def executable(self) -> str:
@@ -103,7 +104,9 @@ def cell_nodes(cell: Cell, recipes: Sequence[Recipe], data_dir: Path) -> tuple[N
         names.append('process_node')
     names.append('cell_node')
     shared = (*_files(cell, recipes), Parameter('data_dir', str(data_dir)))
-    return tuple(_node(cell, name, shared) for name in names)
+    nodes = [_node(cell, name, shared) for name in names]
+    # Last: its start must not delay the others.
+    return (*nodes, replace(_node(cell, 'view_node', shared), essential=False))
 
 
 def source_node(cell: Cell, recipes: Sequence[Recipe], source: Simulated | Stored) -> NodeSpec:

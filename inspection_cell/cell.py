@@ -13,6 +13,7 @@ from inspection_cell.schema import Name, Pose, Share, StrictModel, load_yaml
 
 Milliseconds = Annotated[float, Field(ge=0.0, le=60_000.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
+FocusMm = Annotated[float, Field(ge=0.0, le=100_000.0)]
 
 
 class StampMeaning(StrEnum):
@@ -113,11 +114,16 @@ class Camera(_PosedSensor):
     """Topic of sensor_msgs/CameraInfo; empty when `intrinsics` are given here."""
     intrinsics: CameraIntrinsics | None = None
     """Geometry; for a camera with `camera_info_topic` the simulator's."""
+    focus_mm: tuple[FocusMm, FocusMm] | None = None
+    """Nearest and farthest distance that is sharp, along the optical axis, mm; what lies nearer or
+    farther does not count as seen. Default: everything is sharp."""
 
     @model_validator(mode='after')
     def _geometry_known(self) -> Self:
         if not self.camera_info_topic and self.intrinsics is None:
             raise ValueError('give camera_info_topic or intrinsics')
+        if self.focus_mm is not None and self.focus_mm[0] >= self.focus_mm[1]:
+            raise ValueError('focus_mm must be [nearest, farthest]')
         return self
 
 

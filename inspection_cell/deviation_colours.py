@@ -4,6 +4,9 @@ Pale within the tolerance, blue below and orange to red above: told apart with t
 colour blindness, and in print.
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
 SCALE_TOLERANCES = 3.0  # the scale ends at this many times the tolerance
 FAR_BELOW, BELOW = '#08206b', '#5b93e6'
 WITHIN_LOW, WITHIN, WITHIN_HIGH = '#5fae9f', '#f2f2df', '#cdbb4e'
@@ -35,3 +38,16 @@ def colour_stops(tolerance_mm: tuple[float, float]) -> list[tuple[float, str]]:
         ((high - start) / length, ABOVE),
         (1.0, FAR_ABOVE),
     ]
+
+
+def deviation_rgb(
+    deviation_mm: NDArray[np.floating], tolerance_mm: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """Colours (N, 3) of deviations (N,); beyond the scale they are those of its ends."""
+    start, end = scale_mm(tolerance_mm)
+    stops = colour_stops(tolerance_mm)
+    places_mm = start + (end - start) * np.array([place for place, _ in stops])
+    levels = np.array([tuple(bytes.fromhex(colour[1:])) for _, colour in stops])
+    channels = [np.interp(deviation_mm, places_mm, level) for level in levels.T]
+    colours: NDArray[np.uint8] = np.column_stack(channels).round().astype(np.uint8)
+    return colours

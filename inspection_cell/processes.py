@@ -49,6 +49,7 @@ class NodeProcesses:
         self._environment = dict(environment)
         self._log_folder = log_folder
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._essential: set[str] = set()
 
     def __enter__(self) -> Self:
         """Nothing is started yet."""
@@ -85,13 +86,15 @@ class NodeProcesses:
                 preexec_fn=_in_child,
             )
         self._children[spec.name] = child
+        if spec.essential:
+            self._essential.add(spec.name)
         return child.stdout
 
     def ended(self) -> Ended | None:
-        """The first child that has ended by itself, or None while all run."""
+        """The first essential child that has ended by itself, or None while all run."""
         for name, child in self._children.items():
             status = child.poll()
-            if status is not None:
+            if status is not None and name in self._essential:
                 return Ended(name, status, self.last_lines(name))
         return None
 

@@ -37,10 +37,18 @@ def modules(specs) -> set[str]:
 
 def test_a_cell_has_one_node_per_task_in_its_own_namespace(cell):
     specs = cell_nodes(cell, load_recipes(cell, demo_recipes()), Path('/data'))
-    assert modules(specs) == {'cell_node', 'detection_node', 'surface_node', 'reject_node'}
+    assert modules(specs) == {
+        'cell_node', 'detection_node', 'surface_node', 'reject_node', 'view_node'
+    }  # fmt: skip
     assert {spec.namespace for spec in specs} == {'demo'}
     assert all(Parameter('data_dir', '/data') in spec.parameters for spec in specs)
     assert all(Parameter('cell', str(cell.path)) in spec.parameters for spec in specs)
+
+
+def test_only_the_node_that_shows_pictures_may_be_missing(cell):
+    specs = cell_nodes(cell, (), Path('/data'))
+    assert {spec.name for spec in specs if not spec.essential} == {'view_node'}
+    assert specs[-1].name == 'view_node'  # its start does not delay the others
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,7 @@ def test_a_cell_has_one_node_per_task_in_its_own_namespace(cell):
 def test_sensors_that_are_not_there_need_no_inspector(cell, kind, absent):
     specs = cell_nodes(without(cell, kind), (), Path('/data'))
     assert modules(specs) == {
-        'cell_node', 'detection_node', 'surface_node', 'reject_node'
+        'cell_node', 'detection_node', 'surface_node', 'reject_node', 'view_node'
     } - {absent}  # fmt: skip
 
 

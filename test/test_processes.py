@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_a_child_that_dies_is_reported_with_its_last_words(environment, tmp_path
     assert (ended.name, ended.status, ended.last_lines) == (
         'broken', 1, ('the model is damaged',)
     )  # fmt: skip
+
+
+def test_the_end_of_a_child_that_is_not_essential_is_nothing_to_report(environment):
+    with NodeProcesses(environment) as processes:
+        processes.start(spec('patient'))
+        processes.start(replace(spec('broken'), essential=False))
+        child = processes._children['broken']
+        assert wait_until(lambda: child.poll() is not None)
+        assert processes.ended() is None
 
 
 def test_children_do_not_outlive_a_killed_parent(environment, tmp_path):

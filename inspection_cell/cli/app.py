@@ -14,6 +14,8 @@ from inspection_cell.cli.file_commands import check, env
 from inspection_cell.cli.inspection_commands import detect, surface
 from inspection_cell.cli.learning_commands import synthesize
 from inspection_cell.cli.model_commands import export, promote
+from inspection_cell.cli.recipe_commands import recipe_app
+from inspection_cell.cli.record_commands import explain, judge
 from inspection_cell.cli.reference_command import learn_reference
 from inspection_cell.cli.swap_command import swap_model
 from inspection_cell.cli.training_command import train
@@ -41,11 +43,14 @@ for command in (
     export,
     promote,
     learn_reference,
+    explain,
+    judge,
     check,
     env,
     bench,
 ):
     app.command()(command)
+app.add_typer(recipe_app, name='recipe')
 
 
 def run_app() -> None:

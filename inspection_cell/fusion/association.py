@@ -92,7 +92,7 @@ class _Groups:
 
     def findings(self) -> list[list[Located]]:
         return [
-            [self._all[index] for index in np.flatnonzero(self._group == group)]
+            [self._all[index] for index in np.flatnonzero(self._group == group).tolist()]
             for group in np.unique(self._group)
         ]
 

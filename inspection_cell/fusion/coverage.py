@@ -42,7 +42,7 @@ def surface_coverage(
 
     Args:
         recipe: says which sensors count, at which angles, and how many views are enough.
-        reference: brings the samples.
+        reference: of this recipe.
         scans: valid views of scanners; each brings what it saw.
         cameras: valid views of cameras; what they saw follows from pose and occlusion.
         required: all views of the part, to name those whose evidence lacks when the share
@@ -88,7 +88,7 @@ def seen_by(
     for camera in cameras:
         by_cameras += cache.seen(camera)
     for scan in scans:
-        if scan.seen is not None and len(scan.seen) == places.whole:
+        if scan.seen is not None and len(scan.seen) == places.sample_count:
             by_scanners += scan.seen[places.samples]
     return SeenBy(by_cameras, by_scanners)
 

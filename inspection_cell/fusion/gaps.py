@@ -46,7 +46,8 @@ def _to_extent(places: Points, found: Located) -> NDArray[np.float64]:
     box, pose, camera = found.finding.box_px, found.transform_part_to_sensor, found.camera
     if box is None or pose is None or camera is None:
         straight = np.linalg.norm(places - _position(found), axis=1)
-        return np.maximum(straight - _radius_m(found.finding), 0.0)
+        beside: NDArray[np.float64] = np.maximum(straight - _radius_m(found.finding), 0.0)
+        return beside
     in_camera = transform_points(pose, places)
     pixels = camera.project(in_camera)
     outside = np.maximum(np.maximum(box[:2] - pixels, pixels - box[2:]), 0.0)

@@ -18,6 +18,7 @@ from inspection_cell.nodes.model_swap import ModelSwap
 from inspection_cell.nodes.run import run
 from inspection_cell.observations import Image, Observation
 from inspection_cell.recipe import Recipe
+from inspection_cell.shown_topics import annotated_topic
 from inspection_cell.views.detection import DetectionInspector, ImageInspection
 from inspection_cell.views.running_models import RunningModels
 
@@ -51,7 +52,7 @@ class DetectionNode(InspectorNode[ImageMsg, DetectionInspector, ImageInspection]
         """Open the cameras' topics."""
         cameras = self._cell.cameras
         self._geometry = {n: CameraGeometry(self, n, camera) for n, camera in cameras.items()}
-        self._shown = {name: self.shown(ImageMsg, f'annotated/{name}') for name in cameras}
+        self._shown = {name: self.shown(ImageMsg, annotated_topic(name)) for name in cameras}
         super().activate()
         self._swap = ModelSwap(self, self._models)
 

@@ -7,7 +7,9 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import PointCloud2
 
 from inspection_cell.cell import Cell, Scanner
+from inspection_cell.deviation_colours import deviation_rgb
 from inspection_cell.evidence import EvidenceFolder
+from inspection_cell.frames import Frames
 from inspection_cell.nodes.capture_edge import CapturedView
 from inspection_cell.nodes.conversions.sensor_data import deviation_to_msg, scan_from_msg
 from inspection_cell.nodes.inspector_node import InspectorNode
@@ -15,6 +17,7 @@ from inspection_cell.nodes.run import run
 from inspection_cell.observations import Observation
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import load_reference
+from inspection_cell.shown_topics import deviation_topic
 from inspection_cell.views.surface import SurfaceInspection, SurfaceInspector
 
 
@@ -45,7 +48,7 @@ class SurfaceNode(InspectorNode[PointCloud2, SurfaceInspector, SurfaceInspection
     def activate(self) -> None:
         """Open the scanners' topics."""
         scanners = self._cell.scanners
-        self._shown = {name: self.shown(PointCloud2, f'deviation/{name}') for name in scanners}
+        self._shown = {name: self.shown(PointCloud2, deviation_topic(name)) for name in scanners}
         super().activate()
 
     def deactivate(self) -> None:
@@ -78,10 +81,12 @@ class SurfaceNode(InspectorNode[PointCloud2, SurfaceInspector, SurfaceInspection
     def show(self, view: CapturedView[PointCloud2], result: SurfaceInspection) -> None:
         """Publish the deviation of every point, if somebody looks."""
         publisher = self._shown[view.key.sensor]
-        if len(result.deviation_mm) and publisher.get_subscription_count():
-            msg = deviation_to_msg(result.points_part, result.deviation_mm)
+        surface = self._recipes[view.order.part_type].file.surface
+        if surface and len(result.deviation_mm) and publisher.get_subscription_count():
+            colours = deviation_rgb(result.deviation_mm, surface.tolerance_mm)
+            msg = deviation_to_msg(result.points_part, result.deviation_mm, colours)
             msg.header.stamp = view.message.header.stamp
-            msg.header.frame_id = f'{self._cell.file.name}/part'
+            msg.header.frame_id = Frames.of(self._cell).part
             publisher.publish(msg)
 
 

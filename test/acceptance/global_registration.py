@@ -37,7 +37,7 @@ from inspection_cell.geometry import (
 from inspection_cell.reference import ReferenceMesh, load_mesh
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.global_search import Found, PoseSearch
-from inspection_cell.surface.registration import refine
+from inspection_cell.surface.refinement import refine
 from inspection_cell.surface.symmetry import Symmetry, about, equivalent
 
 WITHIN_M, WITHIN_RAD = 1e-3, np.radians(1.0)

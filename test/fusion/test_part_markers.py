@@ -16,16 +16,12 @@ from inspection_cell.findings import (
     ViewStatus,
 )
 from inspection_cell.fusion.fuse import fuse
+from inspection_cell.fusion.places import places_of
 from inspection_cell.geometry import transform_points
 from inspection_cell.observations import ViewKey
-from inspection_cell.part_markers import (
-    DECISION_COLOURS,
-    NOT_SEEN,
-    SEEN,
-    PartMarker,
-    enough_seen,
-)
+from inspection_cell.part_markers import DECISION_COLOURS, PROVEN, PartMarker
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.seen_surface import Seen, SeenSurface
 from inspection_cell.shown_surface import FINE, ShownSurface
 from inspection_cell.verdict import judge
 
@@ -59,14 +55,17 @@ def test_the_samples_shown_as_seen_are_the_coverage_that_fusion_tells(world, by,
     world = world.with_recipe(coverage={'minimum': 0.9, 'by': by})
     views = [world.scan() if name == 'scanner' else world.camera(name) for name in names]
     verdict = verdict_on(world, *views)
-    seen = enough_seen(world.recipe, world.cell, world.reference, verdict.views)
-    assert seen.mean() == pytest.approx(verdict.coverage.share, abs=1e-12)
+    surface = SeenSurface(world.recipe, world.cell, world.reference)
+    enough = surface.of(verdict.views) == Seen.ENOUGH
+    assert surface.places.share(enough) == pytest.approx(verdict.coverage.share, abs=1e-12)
+    assert verdict.coverage.share < 1.0
 
 
 def test_what_a_camera_above_sees_is_coloured_and_the_back_of_the_thin_plate_is_not(world):
     markers = shown(world, verdict_on(world, world.camera('left')))
-    seen, not_seen = markers.surfaces
-    assert (seen.colour, not_seen.colour) == (SEEN, NOT_SEEN)
+    not_seen, too_few, seen = markers.surfaces
+    assert len({surface.colour for surface in markers.surfaces}) == 3
+    assert len(too_few.corners) == 0
     assert (normals(seen.corners)[:, 2] > -0.5).all()  # never the lower face
     up = normals(not_seen.corners)[:, 2] > 0.5
     assert areas(not_seen.corners[up]).sum() < 0.02 * 0.006  # of the upper face's 60 cm²
@@ -75,7 +74,7 @@ def test_what_a_camera_above_sees_is_coloured_and_the_back_of_the_thin_plate_is_
 def test_one_triangle_seen_by_half_is_drawn_in_both_colours(world):
     half = world.reference.samples[:, 0] > 0.0
     markers = shown(world, verdict_on(world, world.scan(seen=half)))
-    seen, not_seen = (surface.corners.mean(axis=1)[:, 0] for surface in markers.surfaces)
+    not_seen, _, seen = (surface.corners.mean(axis=1)[:, 0] for surface in markers.surfaces)
     assert seen.min() > -0.005
     assert not_seen.max() < 0.005
 
@@ -84,14 +83,14 @@ def test_one_triangle_seen_by_half_is_drawn_in_both_colours(world):
     'change', [{'presence': Presence()}, {'status': ViewStatus.ERROR}, {'reference_hash': 'other'}]
 )
 def test_a_scan_that_proves_nothing_colours_nothing(world, change):
-    seen, not_seen = shown(world, verdict_on(world, world.scan(**change))).surfaces
-    assert len(seen.corners) == 0
+    not_seen, *others = shown(world, verdict_on(world, world.scan(**change))).surfaces
+    assert all(len(surface.corners) == 0 for surface in others)
     assert areas(not_seen.corners).sum() == pytest.approx(world.reference.areas.sum())
 
 
 def test_the_drawn_triangles_are_the_reference_in_small_pieces(world):
     reference = world.reference
-    corners = ShownSurface(reference).corners
+    corners = ShownSurface(reference, places_of(reference, {})).corners
     assert areas(corners).sum() == pytest.approx(reference.areas.sum())
     assert areas(corners).max() < reference.areas.sum() / 1000
     assert reference.distances_m(corners.reshape(-1, 3)).max() < 1e-6
@@ -101,9 +100,22 @@ def test_a_fine_reference_is_drawn_with_fewer_triangles_and_the_same_shape():
     ball = o3d.geometry.TriangleMesh.create_sphere(0.05, 120)
     reference = ReferenceMesh(np.asarray(ball.vertices), np.asarray(ball.triangles))
     assert len(reference.triangles) > 2 * FINE
-    corners = ShownSurface(reference).corners
+    corners = ShownSurface(reference, places_of(reference, {})).corners
     assert len(corners) < FINE
     assert areas(corners).sum() == pytest.approx(reference.areas.sum(), rel=0.03)
+
+
+def test_a_zone_that_demands_more_views_than_saw_it_is_shown_as_seen_by_too_few(world):
+    right = {'boxes': [{'centre_mm': (35, 0, 0), 'size_mm': (30, 80, 10)}]}
+    demand = {'minimum': 0.0, 'zones': {'right': {'minimum': 0.9, 'min_views': 2}}}
+    world = world.with_recipe(zones={'right': right}, coverage=demand)
+    one = shown(world, verdict_on(world, world.camera('left'))).surfaces[Seen.TOO_FEW]
+    centres = one.corners.mean(axis=1)
+    assert centres[:, 0].min() > 0.02 - 0.003
+    assert areas(one.corners).sum() > 0.9 * 0.03 * 0.06
+    two = [world.camera('left'), world.camera('right')]
+    both = shown(world, verdict_on(world, *two)).surfaces[Seen.TOO_FEW].corners
+    assert areas(both).sum() < 0.2 * areas(one.corners).sum()
 
 
 def with_defects(*defects, reasons=(), decision=Decision.REJECT):
@@ -166,7 +178,7 @@ def test_a_sensor_whose_view_is_no_proof_is_shown_otherwise_than_the_others(worl
     blind = world.camera('right', presence=Presence())
     frusta = shown(world, verdict_on(world, world.camera('left'), blind)).frusta
     colours = {frustum.sensor: frustum.colour for frustum in frusta}
-    assert colours['left'] == SEEN
+    assert colours['left'] == PROVEN
     assert colours['right'] == colours['below'] == DECISION_COLOURS[Decision.UNKNOWN]
 
 

@@ -2,15 +2,7 @@
 
 import pytest
 from exported_models import export_folder, random_folder
-from scanned_part import (  # noqa: F401
-    dented_part,
-    field,
-    part,
-    part_points,
-    scan_of,
-    scanner_pose,
-    stepless_part,
-)
+from scanned_part import *  # noqa: F403  (fixtures, found by their names)
 
 from inspection_cell.cell import load_cell
 from inspection_cell.locations import share_folder

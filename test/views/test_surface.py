@@ -58,6 +58,16 @@ def test_a_good_part_is_present_without_findings(inspector, part, scan_of, scann
     assert np.allclose(deviation_mm, result.deviation_mm, atol=1e-5)
 
 
+def test_what_a_symmetry_leaves_to_the_robots_pose_is_told(
+    recipe, part, scan_of, scanner_pose, tmp_path, monkeypatch
+):
+    note = 'the part looks the same in 2 orientations'
+    monkeypatch.setattr('inspection_cell.views.surface.symmetry_note', lambda *_: note)
+    inspector = SurfaceInspector(recipe, part, EvidenceFolder(tmp_path, 'host'))
+    view = inspector.inspect(observed(Scan(scan_of(part)), scanner_pose)).view_findings
+    assert view.presence.evidence.endswith(f'; {note}')
+
+
 def test_what_counts_as_seen_is_what_faces_the_scanner(inspector, part, scan_of, scanner_pose):
     view = inspector.inspect(observed(Scan(scan_of(part)), scanner_pose)).view_findings
     visible = part.visible(part.samples, part.sample_normals, invert(scanner_pose), np.radians(75))

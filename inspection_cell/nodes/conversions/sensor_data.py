@@ -58,12 +58,19 @@ def scan_from_msg(msg: PointCloud2) -> Scan:
 def deviation_to_msg(
     points_part: NDArray[np.floating],
     deviation_mm: NDArray[np.floating],
+    colours: NDArray[np.uint8],
     stamp_ns: int = 0,
     frame_id: str = '',
 ) -> PointCloud2:
-    """Points (N, 3) in the part frame, metres, with the field `deviation` (N,) in mm."""
-    rows = np.column_stack([points_part, deviation_mm]).astype(np.float32)
-    return _cloud(rows, ('x', 'y', 'z', 'deviation'), stamp_ns, frame_id)
+    """Points (N, 3) in the part frame, metres, with the fields `deviation` (N,) in mm and `rgb`.
+
+    Colours (N, 3) are packed as viewers expect: the bytes 0, r, g, b of a number, read as float32.
+    """
+    rows = np.empty((len(points_part), 5), dtype=np.float32)
+    rows[:, :3], rows[:, 3] = points_part, deviation_mm
+    red, green, blue = colours.astype(np.uint32).T
+    rows.view(np.uint32)[:, 4] = red << 16 | green << 8 | blue
+    return _cloud(rows, ('x', 'y', 'z', 'deviation', 'rgb'), stamp_ns, frame_id)
 
 
 def _cloud(

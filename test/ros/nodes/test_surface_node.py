@@ -7,6 +7,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import PointCloud2
 
+from inspection_cell.nodes import surface_node
 from inspection_cell.nodes.conversions.capturing import CaptureOrder, capture_order_to_msg
 from inspection_cell.nodes.conversions.sensor_data import scan_to_msg
 from inspection_cell.nodes.qos import SENSOR, SENSOR_RELIABLE, SHOWN
@@ -131,14 +132,30 @@ def test_best_effort_sensors_are_heard_too(make_world, files):
 
 
 def test_the_deviation_of_every_point_is_shown_to_whom_looks(bench, files):
-    shown = bench.world.hear(PointCloud2, 'deviation/scanner', SHOWN)
-    bench.world.until(lambda: bench.world.probe.count_publishers('deviation/scanner'))
+    shown = bench.world.hear(PointCloud2, 'scanner/deviation', SHOWN)
+    bench.world.until(lambda: bench.world.probe.count_publishers('scanner/deviation'))
     bench.world.until(lambda: bench.node._shown['scanner'].get_subscription_count())
     bench.order()
-    bench.show(files.scan())
+    bench.show(files.scan(dent_mm=0.8))
     bench.world.until(lambda: shown)
     assert shown[0].header.frame_id == 'plates/part'
-    assert [f.name for f in shown[0].fields] == ['x', 'y', 'z', 'deviation']
+    assert [f.name for f in shown[0].fields] == ['x', 'y', 'z', 'deviation', 'rgb']
+    rows = np.frombuffer(shown[0].data, np.float32).reshape(-1, 5)
+    in_dent = (np.hypot(rows[:, 0], rows[:, 1]) < 0.004) & (rows[:, 2] > 0.015)
+    colours = rows.view(np.uint32)[:, 4]
+    assert in_dent.any()
+    assert (rows[in_dent, 3] < -0.5).all()
+    assert (colours[in_dent] & 0xFF > colours[in_dent] >> 16).all()  # blue: too little
+
+
+def test_no_cloud_is_made_when_nobody_looks(bench, files, monkeypatch):
+    made = []
+    monkeypatch.setattr(surface_node, 'deviation_to_msg', lambda *given: made.append(given))
+    bench.order()
+    bench.show(files.scan())
+    bench.result()
+    bench.world.stop(bench.node)  # the worker finishes what it has begun
+    assert made == []
 
 
 def test_invalid_transitions_are_refused_and_the_node_works_on(bench, files):

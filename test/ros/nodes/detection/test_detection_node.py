@@ -15,7 +15,7 @@ from inspection_cell.observations import Image
 
 
 def test_an_image_is_inspected_recorded_and_shown(bench, pictures):
-    shown = bench.world.hear(ImageMsg, 'annotated/left', SHOWN)
+    shown = bench.world.hear(ImageMsg, 'left/annotated', SHOWN)
     bench.world.until(lambda: bench.node._shown['left'].get_subscription_count())
     bench.order(pictures.recipe)
     bench.show()

@@ -33,7 +33,7 @@ border:1px solid #999}img{width:100%}
 
 
 def page(preview: Preview, picture: bytes) -> str:
-    """HTML that loads nothing: the coloured part with its library, tables, and the picture (PNG)."""
+    """HTML that loads nothing: the coloured part with its library, tables, and a picture (PNG)."""
     title = escape(f'coverage of {preview.recipe.part_type}')
     drawn = _figure(preview).to_html(
         full_html=False,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from inspection_cell.cell import Cell
 from inspection_cell.coverage_colours import COLOURS
-from inspection_cell.defect_words import named, numbers_in_words
 from inspection_cell.findings import Decision, Defect, Verdict, ViewFindings
 from inspection_cell.geometry import Intrinsics, Points
+from inspection_cell.judging.words import named, numbers_in_words
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.seen_surface import Seen, SeenSurface

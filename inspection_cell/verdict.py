@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from inspection_cell import __version__
-from inspection_cell.defect_reasons import defect_reasons
 from inspection_cell.findings import Decision, Reason, Verdict, ViewFindings
 from inspection_cell.fusion.admission import admit
 from inspection_cell.fusion.fuse import Fused
-from inspection_cell.measurements import measurement_reasons
-from inspection_cell.proof_reasons import (
+from inspection_cell.judging.defect_reasons import defect_reasons
+from inspection_cell.judging.proof_reasons import (
     coverage_reasons,
     model_reasons,
     models_of,
@@ -18,6 +17,7 @@ from inspection_cell.proof_reasons import (
     part_reasons,
     view_reasons,
 )
+from inspection_cell.measurements import measurement_reasons
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
 

@@ -26,7 +26,8 @@ from inspection_cell.fusion.poses import best_pose, pose_corrections
 from inspection_cell.fusion.probability import any_of, contributions
 from inspection_cell.fusion.projection import Located, locate
 from inspection_cell.fusion.surface_paths import SurfacePaths
-from inspection_cell.fusion.visibility import CameraView, Sightings, sightings
+from inspection_cell.fusion.visibility import CameraView, Sightings, focus_m, sightings
+from inspection_cell.fusion.visibility_cache import VisibilityCache
 from inspection_cell.measurements import is_feature
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
@@ -74,6 +75,13 @@ class Fuser:
         return None if self.reference is None else SurfacePaths(self.reference)
 
     @cached_property
+    def visibility(self) -> VisibilityCache | None:
+        """What the cameras see of the reference."""
+        if self.reference is None:
+            return None
+        return VisibilityCache(self.recipe, self.reference, self.cell)
+
+    @cached_property
     def zones(self) -> Mapping[str, SurfaceZone]:
         """The zones in each of which all that scans find is one thing."""
         names = self.recipe.file.fusion.one_defect
@@ -96,6 +104,8 @@ class Fuser:
         if self.paths is not None:
             self.paths.between(np.zeros((1, 3)), [None], 0.0)
         self.known  # noqa: B018
+        if self.visibility is not None:
+            self.visibility.prepare()
 
     def fuse(self, views: Sequence[ViewFindings]) -> Fused:
         """Merge the findings of one inspection; the order of `views` does not matter.
@@ -171,7 +181,8 @@ class _Fusion:
         for view in self.views:
             pose = best_pose(view, self.corrections)
             if view.is_evidence and view.intrinsics is not None and pose is not None:
-                cameras.append(CameraView(view.view, view.intrinsics, pose))
+                focus = focus_m(self.fuser.cell, view.view.sensor)
+                cameras.append(CameraView(view.view, view.intrinsics, pose, focus))
         return cameras
 
     def _located(self, view: ViewFindings) -> list[Located]:
@@ -260,7 +271,14 @@ class _Fusion:
         if self.reference is None:
             return view_coverage(self.recipe, looking)
         scans = [v for v in self.views if v.is_evidence and v.view.sensor in self.fuser.scanners]
-        return surface_coverage(self.recipe, self.reference, scans, self.cameras, looking)
+        return surface_coverage(
+            self.recipe,
+            self.reference,
+            scans,
+            self.cameras,
+            looking,
+            cache=self.fuser.visibility,
+        )
 
 
 def _clearest(group: Sequence[Located]) -> Located:

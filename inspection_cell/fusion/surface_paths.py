@@ -14,6 +14,7 @@ from inspection_cell.reference import ReferenceMesh
 REACH = 2.4  # neighbours lie within so many times the spacing of the samples
 LIFT = 0.35  # of the spacing: how far above the surface the line to a neighbour runs
 ALIKE_COS = 0.5  # normals of one and the same face, bent by no more than 60°
+ENTRIES = 16  # samples among which a place finds the nearest of its own side
 AROUND_COS = -0.2  # round an edge of 90°, and a little more
 INSET = 0.02  # of the line's length: its ends lie on faces themselves
 
@@ -69,11 +70,8 @@ class SurfacePaths:
         self, positions: Points, normals: Sequence[NDArray[np.float64] | None]
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """The sample (N,) at which each place joins the net, and how far it lies from it."""
-        distances, nearest = self._tree.query(positions, k=min(16, self._tree.n))
-        distances, nearest = (
-            distances.reshape(len(positions), -1),
-            nearest.reshape(len(positions), -1),
-        )
+        found = self._tree.query(positions, k=list(range(1, min(ENTRIES, self._tree.n) + 1)))
+        distances, nearest = np.asarray(found[0]), np.asarray(found[1])
         for row, normal in enumerate(normals):
             if normal is not None:
                 turned = self._normals[nearest[row]] @ normal < ALIKE_COS

@@ -57,6 +57,13 @@ class VisibilityCache:
         self.reused = 0
         self.cast = 0
 
+    def prepare(self) -> None:
+        """Cast the shadows of every camera view now rather than with the first part."""
+        for name, held in self._recipe.file.presentations.items():
+            for sensor in held.sensors:
+                if self._cell is not None and sensor in self._cell.cameras:
+                    self._shadows_of(ViewKey(name, sensor))
+
     def check(self, recipe: Recipe, reference: ReferenceMesh) -> None:
         """Raise DataError when it was made for another recipe or reference."""
         own = (self._recipe.sha256, self._reference.sha256)
@@ -70,19 +77,22 @@ class VisibilityCache:
         """(N,) which places a valid view saw; the focus of the cell's camera counts too."""
         if camera.focus_m is None and self._cell is not None:
             camera = replace(camera, focus_m=focus_m(self._cell, camera.view.sensor))
-        if camera.view not in self._shadows:
-            self._shadows[camera.view] = self._at_named_pose(camera.view)
-        shadows = self._shadows[camera.view]
-        limits = {'min_pixels_per_m': self._min_pixels_per_m}
+        shadows = self._shadows_of(camera.view)
+        least = self._min_pixels_per_m
         if shadows is None or not shadows.hold(camera.transform_part_to_sensor):
             self.cast += 1
             places = (self.places.points, self.places.normals, self._max_incidence_rad)
-            return camera.sees(self._reference, *places, **limits)
+            return camera.sees(self._reference, *places, min_pixels_per_m=least)
         self.reused += 1
         seen = np.zeros(len(self.places.points), dtype=np.bool_)
         lit = (shadows.points, shadows.normals, self._max_incidence_rad)
-        seen[shadows.rows] = camera.shows(*lit, **limits)
+        seen[shadows.rows] = camera.shows(*lit, min_pixels_per_m=least)
         return seen
+
+    def _shadows_of(self, view: ViewKey) -> '_Shadows | None':
+        if view not in self._shadows:
+            self._shadows[view] = self._at_named_pose(view)
+        return self._shadows[view]
 
     def _at_named_pose(self, view: ViewKey) -> '_Shadows | None':
         held = self._recipe.file.presentations.get(view.presentation)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspection_cell.decision_file import SURFACE_KINDS, SeverityRule
-from inspection_cell.defect_places import DefectPlaces, Place
 from inspection_cell.findings import Conformity, Defect, Reason
+from inspection_cell.judging.breaches import Member, breaches_of, forgiven_reason
+from inspection_cell.judging.places import DefectPlaces, Place
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.severity_breaches import Member, breaches_of, forgiven_reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from math import pi
 import numpy as np
 
 from inspection_cell.decision_file import SeverityRule
-from inspection_cell.defect_words import named, numbers_in_words
 from inspection_cell.findings import Decision, Defect, Reason
+from inspection_cell.judging.words import named, numbers_in_words
 
 _DECISIONS = {'reject': Decision.REJECT, 'review': Decision.REVIEW}
 

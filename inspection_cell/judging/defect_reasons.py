@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from inspection_cell.defect_words import describe, describe_process
 from inspection_cell.findings import Conformity, Decision, Defect, Reason
 from inspection_cell.fusion.admission import is_process
 from inspection_cell.fusion.fuse import Fused
 from inspection_cell.fusion.limits import exceeds
 from inspection_cell.fusion.probability import any_of
+from inspection_cell.judging.severity import Ruled, apply_rules
+from inspection_cell.judging.words import describe, describe_process
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.severity import Ruled, apply_rules
 
 
 def defect_reasons(

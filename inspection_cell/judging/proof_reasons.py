@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from inspection_cell.defect_words import views_in_words
 from inspection_cell.findings import (
     Coverage,
     Decision,
@@ -13,6 +12,7 @@ from inspection_cell.findings import (
 )
 from inspection_cell.fusion.admission import is_process
 from inspection_cell.fusion.fuse import Fused
+from inspection_cell.judging.words import views_in_words
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspection_cell.defect_reasons import defect_reasons
 from inspection_cell.findings import Conformity, Decision, Defect, Source
 from inspection_cell.fusion.fuse import Fused
+from inspection_cell.judging.defect_reasons import defect_reasons
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe, RecipeFile
 from inspection_cell.reference import ReferenceMesh

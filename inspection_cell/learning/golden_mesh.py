@@ -14,6 +14,8 @@ from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.distance_grid import Looked
+from inspection_cell.surface.patches import neighbour_distance_m
+from inspection_cell.surface.registration import thinned
 
 MOST_POINTS = 60_000
 ROUGH_POINTS = 12_000  # enough to register to
@@ -39,10 +41,7 @@ class ExactField(DeviationField):
 
 def spacing_m(points: NDArray[np.floating]) -> float:
     """Typical distance between neighbouring points (N, 3)."""
-    some = points[np.linspace(0, len(points) - 1, min(len(points), 1000)).astype(np.intp)]
-    # Four neighbours within a radius r: each stands for a square of pi r² / 4.
-    radius_m = np.median(np.asarray(cKDTree(points).query(some, k=5)[0])[:, 4])
-    return float(radius_m * np.sqrt(np.pi / 4))
+    return neighbour_distance_m(points, thinned(points, 1000))
 
 
 def mesh_of_scans(

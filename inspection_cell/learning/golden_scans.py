@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
 from inspection_cell.stored_parts import SCAN_SUFFIXES, StoredPart, read_scan, read_stored_parts
+from inspection_cell.surface.registration import extent_m
 
 FEWEST_SCANS = 3
 _MOST_TIMES_LARGER = 3.0  # of the usual extent: another unit, or another scene
@@ -46,12 +47,6 @@ def load_good_scans(folder: Path, units: Literal['mm', 'm']) -> tuple[GoodScan, 
     if problems:
         raise DataError('\n'.join(f'{folder}: {problem}' for problem in problems))
     return scans
-
-
-def extent_m(points: NDArray[np.floating]) -> float:
-    """Diagonal of the box around all but the outermost points, metres."""
-    low, high = np.percentile(points, [1, 99], axis=0)
-    return float(np.linalg.norm(high - low))
 
 
 def _read(path: Path, folder: Path, units: Literal['mm', 'm']) -> GoodScan:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.geometry import Points, Transform, transform_points
+from inspection_cell.surface.blocks import in_turn, shared
 from inspection_cell.surface.deviation import DeviationField, Deviations
-from inspection_cell.surface.registration import Registered, in_box, register
+from inspection_cell.surface.registration import Registered, in_box, placed, register
 from inspection_cell.surface_file import Surface
 
 _BACKWARDS = -0.3  # cosine to the line of sight: this surface cannot be seen
@@ -60,6 +61,12 @@ class Aligned:
         if self.stations is None or self.station_of is None or len(self.stations) == 1:
             return self.stations
         return self.stations[self.station_of]
+
+    def sensors_of(self, rows: NDArray[np.intp]) -> NDArray[np.floating] | None:
+        """(1, 3) or (R, 3): where the scanners of some points stood, part frame."""
+        if self.stations is None or self.station_of is None or len(self.stations) == 1:
+            return self.stations
+        return self.stations[self.station_of[rows]]
 
 
 def align(clouds: Sequence[Cloud], field: DeviationField, surface: Surface) -> Aligned:
@@ -132,13 +139,15 @@ def _alone(
 def _near(
     points: NDArray[np.floating], pose: Transform, field: DeviationField, crop_mm: float
 ) -> NDArray[np.float32]:
-    """Points (N, 3) that may belong to the part, part frame; 32 bits are nanometres here."""
-    x, y, z = (points[:, axis].astype(np.float32, copy=False) for axis in range(3))
-    points_part = np.empty((len(points), 3), dtype=np.float32)
-    # Written out: threads for products this small wait for each other on a busy machine.
-    for axis, (a, b, c, shift) in enumerate(pose[:3].astype(np.float32)):
-        points_part[:, axis] = a * x + b * y + c * z + shift
-    near = in_box(points_part, field.reference, crop_mm)
+    """Points (N, 3) that may belong to the part, part frame."""
+    points_part = np.empty(points.shape, dtype=np.float32)
+    near = np.empty(len(points), dtype=np.bool_)
+
+    def place(rows: slice) -> None:
+        points_part[rows] = placed(pose, points[rows])
+        near[rows] = in_box(points_part[rows], field.reference, crop_mm)
+
+    shared(place, len(points))
     return points_part if near.all() else points_part[near]
 
 
@@ -167,11 +176,18 @@ def _from_the_front(aligned: Aligned, field: DeviationField) -> Deviations:
 
 def _backwards(deviations: Deviations, sensors: NDArray[np.floating]) -> NDArray[np.intp]:
     """Rows of the points on surface that looks away from its sensor."""
-    along = np.zeros(len(deviations.points), dtype=deviations.outward.dtype)
-    for axis in range(3):  # by columns, and without roots: few are left
-        sight = sensors[:, axis].astype(along.dtype) - deviations.points[:, axis]
-        along += sight * deviations.outward[:, axis]
-    rows = np.flatnonzero((along < 0) & ~deviations.beyond_border)
+    away = np.empty(len(deviations.points), dtype=np.bool_)
+
+    def look(rows: slice) -> None:
+        along = np.zeros(1, dtype=deviations.outward.dtype)
+        for axis in range(3):  # by columns, and without roots: few are left
+            stood = sensors[rows, axis] if len(sensors) > 1 else sensors[:, axis]
+            sight = stood.astype(along.dtype) - deviations.points[rows, axis]
+            along = along + sight * deviations.outward[rows, axis]
+        away[rows] = along < 0
+
+    in_turn(look, len(away))
+    rows = np.flatnonzero(away & ~deviations.beyond_border)
     own = sensors[rows] if len(sensors) > 1 else sensors
     facing = cosines(deviations.points[rows], deviations.outward[rows], own)
     return rows[facing < _BACKWARDS]

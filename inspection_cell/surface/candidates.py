@@ -6,6 +6,7 @@ averaged across an edge. No deviation is ever cut away for being large. Neighbou
 around candidates only.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
@@ -28,6 +29,10 @@ _AVERAGED_MM = 0.6  # least radius of the neighbourhood
 _SAME_WAY = 0.7  # cosine between the directions of two deviations of one surface
 _COVERAGE_FACTOR = 2.0  # of expanded uncertainties (k = 2, about 95 %)
 _MEDIAN_LOSS = 1.25  # the median scatters more than the mean by this
+_TYPICAL = 2000  # points that tell the usual noise
+
+SigmaMm = Callable[[NDArray[np.intp]], NDArray[np.float64]]
+"""Noise (R,) of single points, given their rows (R,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def find_candidates(
     deviations: Deviations,
     field: DeviationField,
     limits: Limits,
-    sigma_mm: NDArray[np.float64],
+    sigma_mm: SigmaMm,
     spacing_m: float,
 ) -> Candidates | None:
     """Points that are not proven to be within their limits; None for too few.
@@ -106,22 +111,28 @@ def find_candidates(
         deviations: of a registered scan.
         field: of the reference; measures the candidates exactly.
         limits: by place.
-        sigma_mm: (N,) noise of single points.
+        sigma_mm: noise of single points.
         spacing_m: typical distance between neighbouring points.
     """
+    if len(deviations.points) < MIN_SUPPORT:
+        return None
     radius_m = search_radius_m(spacing_m)
     low, high = limits.tightest_mm
-    guard_mm = _uncertainty_mm(np.median(sigma_mm), NEIGHBOURS, limits)
+    some = np.arange(0, len(deviations.points), max(1, len(deviations.points) // _TYPICAL))
+    guard_mm = float(_uncertainty_mm(np.median(sigma_mm(some)), NEIGHBOURS, limits))
     looked_at = []
-    for sign, limit_mm in ((-1, -low), (1, high)):
-        beyond = sign * deviations.signed_m > _looked_from_mm(limit_mm, float(guard_mm)) / 1e3
-        ids = np.flatnonzero(beyond & ~deviations.beyond_border)
+    for beyond in (
+        deviations.signed_m < -_looked_from_mm(-low, guard_mm) / 1e3,
+        deviations.signed_m > _looked_from_mm(high, guard_mm) / 1e3,
+    ):
+        ids = np.flatnonzero(beyond)
+        ids = ids[~deviations.beyond_border[ids]]
         looked_at.append(_together(ids, deviations.points, radius_m))
     ids = np.sort(np.concatenate(looked_at))
     if len(ids) < MIN_SUPPORT:
         return None
-    found = _look_around(ids, deviations, field, limits, sigma_mm, radius_m, spacing_m)
-    return found.only(_supported(found, deviations.signed_mm))
+    found = _look_around(ids, deviations, field, limits, sigma_mm, spacing_m)
+    return found.only(_supported(found, deviations.signed_m))
 
 
 def _uncertainty_mm(
@@ -146,8 +157,11 @@ def _together(
     if len(ids) < _AT_LEAST_TOGETHER:
         return ids[:0]
     tree = cKDTree(points[ids], balanced_tree=False, compact_nodes=False)
-    apart_m = np.asarray(tree.query(points[ids], k=_AT_LEAST_TOGETHER)[0])[:, -1]
-    return ids[apart_m <= radius_m]
+    apart_m = np.asarray(
+        tree.query(points[ids], k=[_AT_LEAST_TOGETHER], distance_upper_bound=radius_m)[0]
+    )
+    together: NDArray[np.intp] = ids[np.isfinite(apart_m[:, 0])]
+    return together
 
 
 def _look_around(
@@ -155,16 +169,16 @@ def _look_around(
     deviations: Deviations,
     field: DeviationField,
     limits: Limits,
-    sigma_mm: NDArray[np.float64],
-    radius_m: float,
+    sigma_mm: SigmaMm,
     spacing_m: float,
 ) -> Candidates:
+    radius_m = search_radius_m(spacing_m)
     distances, neighbours = _neighbours(ids, deviations.points, radius_m)
     valid = np.isfinite(distances)
     outward = deviations.outward
     same_way = np.einsum('ijk,ik->ij', outward[neighbours], outward[ids]) > _SAME_WAY
     same = valid & same_way & ~deviations.beyond_border[neighbours]
-    values = np.where(same, deviations.signed_mm[neighbours], np.nan)
+    values = np.where(same, deviations.signed_m[neighbours] * 1e3, np.nan)
     reach = np.where(valid[:, -1], distances[:, -1], radius_m)
     area_mm2 = np.pi * (reach * 1e3) ** 2 / valid.sum(axis=1)
     exact = _placed(ids, deviations, field)
@@ -176,7 +190,7 @@ def _look_around(
         same,
         local_mm,
         _near_mm(values[:, :NEAREST], local_mm),
-        _uncertainty_mm(sigma_mm[ids], same.sum(axis=1), limits),
+        _uncertainty_mm(sigma_mm(ids), same.sum(axis=1), limits),
         at.low_mm,
         at.high_mm,
         at.mask,
@@ -228,21 +242,19 @@ def _neighbours(
     own = points[ids]
     cubes = Cubes.around(own.min(axis=0), own.max(axis=0), radius_m, rim=2)
     marked = cubes.with_neighbours(cubes.ids(own))
-    cube_ids = cubes.ids(points)
-    around = np.flatnonzero(marked[cube_ids] & (cube_ids >= 0))
+    around = np.flatnonzero(marked.take(cubes.ids(points), mode='wrap'))
     tree = cKDTree(points[around], balanced_tree=False, compact_nodes=False)
-    answer = tree.query(points[ids], k=NEIGHBOURS, distance_upper_bound=radius_m)
+    answer = tree.query(own, k=NEIGHBOURS, distance_upper_bound=radius_m)
     distances, rows = np.asarray(answer[0]), np.asarray(answer[1])
-    own = np.isfinite(distances)
-    neighbours = np.where(own, around[np.where(own, rows, 0)], ids[:, None])
-    return distances, neighbours
+    near = np.isfinite(distances)
+    return distances, np.where(near, around[np.where(near, rows, 0)], ids[:, None])
 
 
-def _supported(found: Candidates, signed_mm: NDArray[np.floating]) -> NDArray[np.bool_]:
+def _supported(found: Candidates, signed_m: NDArray[np.floating]) -> NDArray[np.bool_]:
     """(C,) not proven to be within the limits, and the neighbourhood says the same."""
     local, limit = found.local_mm, np.abs(found.limit_mm)
     like = np.maximum(limit, 0.5 * np.abs(local))[:, None]
-    agree = np.abs(signed_mm[found.neighbours] - local[:, None]) <= like
+    agree = np.abs(signed_m[found.neighbours] * 1e3 - local[:, None]) <= like
     support = (found.same & agree).sum(axis=1)
     kept: NDArray[np.bool_] = (np.abs(local) + found.uncertainty_mm > limit) & (
         support >= MIN_SUPPORT

@@ -69,15 +69,16 @@ def examine(
         return not_registered(field, aligned.registered)
     deviations = aligned.deviations
     patches = patches_of(deviations.points)
-    apart_m = spacing_m(deviations.points, patches)
     with ThreadPoolExecutor(1) as beside:
-        shown = beside.submit(seen_samples, deviations, field.reference, apart_m)
+        spaced = beside.submit(spacing_m, deviations.points, patches)
+        shown = beside.submit(lambda: seen_samples(deviations, field.reference, spaced.result()))
         noise = estimate_noise(deviations, patches, aligned.sensors)
+        apart_m = spaced.result()
         regions = find_regions(
             deviations,
             field,
             limits,
-            sigma_mm=_sigma_mm(noise, aligned),
+            sigma_mm=lambda rows: _sigma_mm(noise, aligned, rows),
             spacing_m=apart_m,
             sensors=aligned.sensors,
         )
@@ -114,9 +115,9 @@ def not_registered(field: DeviationField, registered: Registered) -> Comparison:
     return Comparison(registered, field.measure(np.empty((0, 3))), (), seen, Noise(0.0))
 
 
-def _sigma_mm(noise: Noise, aligned: Aligned) -> NDArray[np.float64]:
-    deviations, sensors = aligned.deviations, aligned.sensors
+def _sigma_mm(noise: Noise, aligned: Aligned, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    sensors = aligned.sensors_of(rows)
     if sensors is None or noise.grazing_mm == 0.0:
-        return noise.sigma_mm(None, len(deviations.points))
-    angles = cosines(deviations.points, deviations.outward, sensors)
-    return noise.sigma_mm(angles, len(deviations.points))
+        return noise.sigma_mm(None, len(rows))
+    points, outward = aligned.deviations.points[rows], aligned.deviations.outward[rows]
+    return noise.sigma_mm(cosines(points, outward, sensors), len(rows))

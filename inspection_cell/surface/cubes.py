@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_cell.surface.blocks import in_turn
+
 _MOST_CUBES = 40_000_000
 
 
@@ -41,26 +43,36 @@ class Cubes:
 
     def ids(self, points: NDArray[np.floating]) -> NDArray[np.int32]:
         """(N,) the cube of each of (N, 3) points; -1 outside the box."""
-        total = np.zeros(len(points), dtype=np.int32)
-        outside = np.zeros(len(points), dtype=np.bool_)
+        ids = np.empty(len(points), dtype=np.int32)
+        in_turn(lambda rows: self._ids_into(ids[rows], points[rows]), len(points))
+        return ids
+
+    def _ids_into(self, ids: NDArray[np.int32], points: NDArray[np.floating]) -> None:
         kind = points.dtype.type
+        outside = None
+        ids[:] = 0
         # By columns: NumPy is slow at rows of three.
         for axis, count in enumerate(self.shape):
-            scaled = (points[:, axis] - kind(self.low[axis])) * kind(1.0 / self.side_m)
-            outside |= ~((scaled >= 0) & (scaled < count))
-            total *= count
-            total += scaled.astype(np.int32)
-        total[outside] = -1
-        return total
+            scaled = points[:, axis] - kind(self.low[axis])
+            scaled *= kind(1.0 / self.side_m)
+            if not (scaled.min() >= 0 and scaled.max() < count):
+                beyond = ~((scaled >= 0) & (scaled < count))
+                outside = beyond if outside is None else outside | beyond
+                scaled[beyond] = 0
+            ids *= count
+            ids += scaled.astype(np.int32)
+        if outside is not None:
+            ids[outside] = -1
 
     def with_neighbours(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """(cubes,) which are one of those, or touch one."""
-        marked = np.zeros(self.shape, dtype=np.bool_)
+        """(cubes + 1,) which are one of those, or touch one; the last one: outside, never."""
+        marked = np.zeros(int(np.prod(self.shape)) + 1, dtype=np.bool_)
+        within = marked[:-1].reshape(self.shape)
         x, y, z = np.unravel_index(np.unique(ids), self.shape)
         for a, b, c in np.ndindex(3, 3, 3):
-            marked[
+            within[
                 np.clip(x + a - 1, 0, self.shape[0] - 1),
                 np.clip(y + b - 1, 0, self.shape[1] - 1),
                 np.clip(z + c - 1, 0, self.shape[2] - 1),
             ] = True
-        return marked.reshape(-1)
+        return marked

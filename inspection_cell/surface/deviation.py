@@ -7,7 +7,6 @@ closed meshes, and meaningful everywhere on open ones but beyond their borders, 
 Most points of a scan lie where a precomputed grid knows the distance; only others are measured.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +17,10 @@ from numpy.typing import NDArray
 
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.surface.distance_grid import DistanceGrid, Looked, load_or_build
+from inspection_cell.surface.blocks import shared
+from inspection_cell.surface.distance_grid import DistanceGrid, Looked
+from inspection_cell.surface.grid_building import load_or_build
 
-_WORTH_SHARING = 50_000  # points
 _ON_EDGE = 1e-6  # barycentric coordinate below which a point counts as on the edge
 # Which element of a triangle a closest point lies on, by the bits (w ≈ 0, u ≈ 0, v ≈ 0):
 # 0 the face; 1, 2, 3 the edges opposite to corner 0, 1, 2; 4, 5, 6 the corners 0, 1, 2.
@@ -97,7 +97,7 @@ class DeviationField:
 
         Near the surface the grid answers; what lies farther away is measured.
         """
-        looked = self.grid.look_up(points)
+        looked = self.grid.look_up(points, closer=False)
         far = np.flatnonzero(np.isnan(looked.signed_m))
         if len(far):
             measured = self.measure(points[far])
@@ -107,7 +107,8 @@ class DeviationField:
 
     def compare(self, points: NDArray[np.float32]) -> Deviations:
         """Deviations of points (N, 3) to some micrometres: exact wherever the grid may err."""
-        looked = self._looked_up(points)
+        looked = Looked.of(len(points))
+        shared(lambda rows: self.grid.look_up_into(looked.part(rows), points[rows]), len(points))
         others = np.flatnonzero(~looked.trusted)
         exact = self.measure(points[others])
         looked.signed_m[others] = exact.signed_m
@@ -115,21 +116,6 @@ class DeviationField:
         beyond_border = np.zeros(len(points), dtype=np.bool_)
         beyond_border[others] = exact.beyond_border
         return Deviations(points, looked.signed_m, looked.gradient, beyond_border)
-
-    def _looked_up(self, points: NDArray[np.float32]) -> Looked:
-        """The grid's answers, the points dealt to two threads."""
-        if len(points) < _WORTH_SHARING:
-            return self.grid.look_up(points)
-        half = len(points) // 2
-        with ThreadPoolExecutor(1) as beside:
-            second = beside.submit(self.grid.look_up, points[half:])
-            pair = self.grid.look_up(points[:half]), second.result()
-        return Looked(
-            *(
-                np.concatenate([getattr(one, name) for one in pair])
-                for name in ('signed_m', 'gradient', 'trusted')
-            )
-        )
 
     def measure(self, points: NDArray[np.floating]) -> Measured:
         """Compare (N, 3) points in the part frame, metres, exactly with the reference."""

@@ -1,52 +1,26 @@
 """Signed distances near the reference, precomputed on a regular grid: a lookup, not a search.
 
-Only nodes in a narrow band around the surface are computed; the rest is NaN. Between the nodes
+Only nodes in a narrow band around the surface are known; the rest is NaN. Between the nodes
 distances are interpolated trilinearly, which is exact beside planes and wrong beside edges. Each
-cell was compared with the exact distance once; where they differ, the cell is not trusted and
-points in it are measured exactly.
+cell was compared with the exact distance once; where they differ, the cell is not trusted. Cells
+at the surface that are not trusted are divided: a third is left beside edges, and next to nothing
+on curved surfaces. Points in what is left are measured exactly.
 """
 
-import hashlib
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.reference import ReferenceMesh
+from inspection_cell.surface.blocks import in_turn
 
-FINEST_M, COARSEST_M = 0.05e-3, 0.5e-3
-CELLS_ALONG = 300.0  # the part's diagonal in cells, unless a limit below is met
-MOST_CELLS = 24_000_000  # of the box around the part: 4 bytes each
-BAND_M = 1.5e-3  # least distance to the surface up to which nodes are computed
-_BAND_CELLS = 3.0
-_BLOCK = 4  # cells along a block; blocks far from the surface are skipped whole
-_TRUST_REACH_M, _TRUST_REACH_CELLS = 0.6e-3, 1.5  # cells this near to the surface are compared
-_TRUSTED_M = 3e-6  # greatest error of the interpolation in a trusted cell
-_AT_ONCE = 400_000
-_PLACES = np.array(
-    [
-        (0.5, 0.5, 0.5),
-        (0.15, 0.15, 0.15),
-        (0.85, 0.85, 0.15),
-        (0.85, 0.15, 0.85),
-        (0.15, 0.85, 0.85),
-    ]
-)  # of a cell, where its interpolation is compared: a tetrahedron and its middle
-_FORMAT = 4
+DIVIDED = 3  # parts of a divided cell along each axis
+SIDE = DIVIDED + 1  # nodes of a divided cell along each axis
 
-Flat = NDArray[np.int64]
-
-
-class Exact(Protocol):
-    """Measures distances; the slow and exact way."""
-
-    reference: ReferenceMesh
-
-    def signed_m(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(N,) signed distances of (N, 3) points in metres; NaN where the mesh says nothing."""
+Single = NDArray[np.float32]
+Flat = NDArray[np.intp]
+Place = tuple[Single, Single, Single]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +33,36 @@ class Looked:
         trusted: (N,) whether the exact distance is the same to some micrometres.
     """
 
-    signed_m: NDArray[np.float32]
-    gradient: NDArray[np.float32]
+    signed_m: Single
+    gradient: Single
+    trusted: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, count: int) -> Self:
+        """Room for what is said about so many points."""
+        return cls(
+            np.empty(count, dtype=np.float32),
+            np.empty((count, 3), dtype=np.float32),
+            np.empty(count, dtype=np.bool_),
+        )
+
+    def part(self, rows: slice) -> 'Looked':
+        """Those rows, in the same memory."""
+        return Looked(self.signed_m[rows], self.gradient[rows], self.trusted[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class DividedCells:
+    """Cells that have nodes at a third of the spacing.
+
+    Attributes:
+        cells: (C,) flat indices of the cells, ascending.
+        nodes: (C, 4, 4, 4) float32 signed distances, metres; NaN where the mesh says nothing.
+        trusted: (C, 3, 3, 3) which of their parts are interpolated well.
+    """
+
+    cells: Flat
+    nodes: Single
     trusted: NDArray[np.bool_]
 
 
@@ -72,222 +74,123 @@ class DistanceGrid:
         spacing_m: between nodes.
         nodes: (X, Y, Z) float32 signed distances, metres; NaN outside the band.
         trusted: (X, Y, Z) whether the cell that begins at a node is interpolated well.
+        divided: cells with more nodes, of those that are not trusted; None for none.
     """
 
     def __init__(
         self,
         origin_m: NDArray[np.float64],
         spacing_m: float,
-        nodes: NDArray[np.float32],
+        nodes: Single,
         trusted: NDArray[np.bool_],
+        divided: DividedCells | None = None,
     ) -> None:
         """Take over the arrays."""
         self.origin_m = origin_m
         self.spacing_m = spacing_m
         self.nodes = nodes
         self.trusted = trusted
+        self.divided = divided
         _, y, z = nodes.shape
-        self._strides = np.array([y * z, z, 1], dtype=np.int32)
+        self._strides = (y * z, z, 1)
         self._flat, self._flat_trusted = nodes.reshape(-1), trusted.reshape(-1)
+        # Which row of `divided` a cell has; -1 for none.
+        self._row_of = np.full(nodes.size if divided else 0, -1, dtype=np.int32)
+        if divided:
+            self._row_of[divided.cells] = np.arange(len(divided.cells), dtype=np.int32)
 
-    def look_up(self, points: NDArray[np.floating]) -> Looked:
-        """Interpolate at (N, 3) points in the part frame, metres."""
+    def look_up(self, points: NDArray[np.floating], *, closer: bool = True) -> Looked:
+        """Interpolate at (N, 3) points in the part frame, metres.
+
+        Args:
+            points: where.
+            closer: whether divided cells are asked.
+        """
+        looked = Looked.of(len(points))
+        in_turn(
+            lambda rows: self.look_up_into(looked.part(rows), points[rows], closer=closer),
+            len(points),
+        )
+        return looked
+
+    def look_up_into(
+        self, looked: Looked, points: NDArray[np.floating], *, closer: bool = True
+    ) -> None:
+        """The same for few points, written to rows that there are."""
+        base, place, inside = self._cells_of(points)
+        self._flat_trusted.take(base, out=looked.trusted, mode='clip')
+        values = _interpolate(self._flat, self._strides, base, place, self.spacing_m)
+        looked.signed_m[:], looked.gradient[:] = values
+        if closer and self.divided is not None:
+            self._look_closer(looked, base, place)
+        if not inside.all():
+            looked.signed_m[~inside] = np.nan
+            looked.trusted[~inside] = False
+
+    def _cells_of(self, points: NDArray[np.floating]) -> tuple[Flat, Place, NDArray[np.bool_]]:
+        """The cell of each point, where in it (0 to 1), and whether there is one."""
         kind = points.dtype.type
-        count = len(points)
-        base, inside = np.zeros(count, dtype=np.int32), np.ones(count, dtype=np.bool_)
-        fractions = []
+        base, inside = np.zeros(len(points), dtype=np.intp), np.ones(len(points), dtype=np.bool_)
+        place = []
         for axis, (side, stride) in enumerate(zip(self.nodes.shape, self._strides, strict=True)):
-            scaled = (points[:, axis] - kind(self.origin_m[axis])) * kind(1.0 / self.spacing_m)
-            inside &= (scaled >= 0) & (scaled < side - 1)
+            scaled = points[:, axis] - kind(self.origin_m[axis])
+            scaled *= kind(1.0 / self.spacing_m)
+            inside &= scaled >= 0
+            inside &= scaled < side - 1
             with np.errstate(invalid='ignore'):  # of points far away, which are set aside below
                 cell = scaled.astype(np.int32)
-            base += cell * stride
-            fractions.append((scaled - cell).astype(np.float32))
+            scaled -= cell
+            base += cell * np.intp(stride)
+            place.append(scaled.astype(np.float32, copy=False))
         if not inside.all():
             base[~inside] = 0
-        signed_m, gradient = self._interpolate(base, *fractions)
-        trusted = self._flat_trusted[base]
-        if not inside.all():
-            signed_m[~inside] = np.nan
-            trusted &= inside
-        return Looked(signed_m, gradient, trusted)
+        return base, (place[0], place[1], place[2]), inside
 
-    def _interpolate(
-        self,
-        base: NDArray[np.int32],
-        x: NDArray[np.float32],
-        y: NDArray[np.float32],
-        z: NDArray[np.float32],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Trilinear value (N,) and gradient (N, 3) in the cells that begin at `base`."""
-        step_x, step_y, _ = (int(stride) for stride in self._strides)
-        flat = self._flat
-        low, rise_z = [], []
-        for offset in (0, step_y, step_x, step_x + step_y):
-            at = flat[base + offset] if offset else flat[base]
-            rise = flat[base + (offset + 1)] - at
-            rise_z.append(rise)
-            low.append(at + z * rise)
-        rise_y0, rise_y1 = low[1] - low[0], low[3] - low[2]
-        value0, value1 = low[0] + y * rise_y0, low[2] + y * rise_y1
-        gradient = np.empty((len(base), 3), dtype=np.float32)
-        gradient[:, 0] = value1 - value0
-        gradient[:, 1] = rise_y0 + x * (rise_y1 - rise_y0)
-        z0 = rise_z[0] + y * (rise_z[1] - rise_z[0])
-        z1 = rise_z[2] + y * (rise_z[3] - rise_z[2])
-        gradient[:, 2] = z0 + x * (z1 - z0)
-        gradient *= np.float32(1.0 / self.spacing_m)
-        return value0 + x * (value1 - value0), gradient
+    def _look_closer(self, looked: Looked, base: Flat, place: Place) -> None:
+        """Ask divided cells where they know more."""
+        assert self.divided is not None
+        rows = np.flatnonzero(~looked.trusted)
+        asked = self._row_of.take(base[rows], mode='clip')
+        rows, cells = rows[asked >= 0], asked[asked >= 0].astype(np.intp)
+        node: Flat = cells * SIDE**3
+        small: Flat = cells * DIVIDED**3
+        finer = []
+        for axis, values in enumerate(place):
+            scaled = values[rows] * np.float32(DIVIDED)
+            part = np.minimum(scaled.astype(np.intp), DIVIDED - 1)
+            node += part * SIDE ** (2 - axis)
+            small += part * DIVIDED ** (2 - axis)
+            finer.append(scaled - part.astype(np.float32))
+        looked.signed_m[rows], looked.gradient[rows] = _interpolate(
+            self.divided.nodes.reshape(-1),
+            (SIDE**2, SIDE, 1),
+            node,
+            (finer[0], finer[1], finer[2]),
+            self.spacing_m / DIVIDED,
+        )
+        looked.trusted[rows] = self.divided.trusted.reshape(-1).take(small)
 
 
-def build_grid(exact: Exact, spacing_m: float) -> DistanceGrid:
-    """Compute the band around a reference and compare each cell with the exact distance."""
-    reference = exact.reference
-    band_m = max(BAND_M, _BAND_CELLS * spacing_m)
-    low, high = reference.bounds_m
-    low, high = low - band_m - 2 * spacing_m, high + band_m + 2 * spacing_m
-    shape = np.ceil((high - low) / spacing_m / _BLOCK).astype(int) * _BLOCK
-    nodes = np.full(shape, np.nan, dtype=np.float32)
-    blocks = _near_blocks(reference, low, spacing_m, shape // _BLOCK, band_m)
-    for chosen in np.array_split(blocks, max(len(blocks) * _BLOCK**3 // _AT_ONCE, 1)):
-        index = _nodes_of(chosen, shape)
-        signed_m = exact.signed_m(_positions(index, shape, low, spacing_m))
-        signed_m[np.abs(signed_m) > band_m] = np.nan
-        nodes.reshape(-1)[index] = signed_m
-    untested = DistanceGrid(low, spacing_m, nodes, np.zeros(shape, dtype=np.bool_))
-    return DistanceGrid(low, spacing_m, nodes, _trusted(exact, untested))
-
-
-def load_or_build(
-    exact: Exact, folder: Path | None, spacing_m: float | None = None
-) -> DistanceGrid:
-    """The grid of a mesh from the folder of caches, by the mesh's hash; built where it lacks.
-
-    Args:
-        exact: measures.
-        folder: of the caches; None: computed anew.
-        spacing_m: between nodes; None: by the part's size.
-    """
-    spacing_m = spacing_m or _spacing_m(exact.reference)
-    if folder is None:
-        return build_grid(exact, spacing_m)
-    path = folder / f'{_key(exact.reference, spacing_m)}.npz'
-    kept = _load(path)
-    if kept is None:
-        kept = build_grid(exact, spacing_m)
-        _store(path, kept)
-    return kept
-
-
-def _spacing_m(reference: ReferenceMesh) -> float:
-    wanted_m = float(np.clip(reference.diagonal_m / CELLS_ALONG, FINEST_M, COARSEST_M))
-    volume_m3 = float(np.prod(np.ptp(reference.vertices, axis=0) + 2 * BAND_M + 4 * wanted_m))
-    return max(wanted_m, float(np.cbrt(volume_m3 / MOST_CELLS)))
-
-
-def _near_blocks(
-    reference: ReferenceMesh,
-    low: NDArray[np.float64],
-    spacing_m: float,
-    counts: NDArray[np.int64],
-    band_m: float,
-) -> Flat:
-    """(B, 3) blocks of cells that reach into the band."""
-    blocks = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing='ij'), axis=-1)
-    blocks = blocks.reshape(-1, 3)
-    centres = low + (blocks + 0.5) * (_BLOCK * spacing_m)
-    away_m = reference.distances_m(centres)
-    reach_m = band_m + np.sqrt(3) / 2 * (_BLOCK + 1) * spacing_m
-    near: Flat = blocks[away_m <= reach_m]
-    return near
-
-
-def _nodes_of(blocks: NDArray[np.int64], shape: NDArray[np.int64]) -> Flat:
-    """Flat indices of all nodes of blocks (B, 3)."""
-    steps = np.stack(np.meshgrid(*(np.arange(_BLOCK),) * 3, indexing='ij'), -1).reshape(-1, 3)
-    nodes = (blocks[:, None] * _BLOCK + steps).reshape(-1, 3)
-    flat: Flat = np.asarray(np.ravel_multi_index(tuple(nodes.T), tuple(shape)), dtype=np.int64)
-    return flat
-
-
-def _positions(
-    index: Flat, shape: NDArray[np.int64], low: NDArray[np.float64], spacing_m: float
-) -> NDArray[np.float64]:
-    positions: NDArray[np.float64] = low + spacing_m * np.column_stack(
-        np.unravel_index(index, tuple(shape))
-    )
-    return positions
-
-
-def _trusted(exact: Exact, grid: DistanceGrid) -> NDArray[np.bool_]:
-    """Which cells agree with the exact distance at places spread within them."""
-    complete = np.isfinite(grid.nodes)
-    for axis in range(3):
-        complete = complete & np.roll(complete, -1, axis=axis)
-    for axis in range(3):
-        np.moveaxis(complete, axis, 0)[-1] = False
-    # Points farther away are few, and no matter of micrometres.
-    reach_m = max(_TRUST_REACH_M, _TRUST_REACH_CELLS * grid.spacing_m)
-    cells = np.flatnonzero(complete & (np.abs(grid.nodes) <= reach_m))
-    shape = np.array(grid.nodes.shape)
-    for place in _PLACES:  # what fails in one place is not looked at in the next
-        kept = [
-            _agreeing(
-                exact, grid, rows, _positions(rows, shape, grid.origin_m, grid.spacing_m), place
-            )
-            for rows in np.array_split(cells, max(len(cells) // _AT_ONCE, 1))
-        ]
-        cells = np.concatenate(kept)
-    trusted = np.zeros(grid.nodes.shape, dtype=np.bool_)
-    trusted.reshape(-1)[cells] = True
-    return trusted
-
-
-def _agreeing(
-    exact: Exact,
-    grid: DistanceGrid,
-    cells: Flat,
-    corners: NDArray[np.float64],
-    place: NDArray[np.float64],
-) -> Flat:
-    points = corners + place * grid.spacing_m
-    error_m = np.abs(grid.look_up(points).signed_m - exact.signed_m(points))
-    return cells[error_m <= _TRUSTED_M]
-
-
-def _key(reference: ReferenceMesh, spacing_m: float) -> str:
-    text = f'{_FORMAT} {reference.sha256} {reference.diagonal_m:.9f} {spacing_m:.9f}'
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _store(path: Path, grid: DistanceGrid) -> None:
-    """Only the band is written; a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    index = np.flatnonzero(np.isfinite(grid.nodes))
-    unfinished = path.with_suffix('.partial.npz')
-    np.savez(
-        unfinished,
-        origin_m=grid.origin_m,
-        spacing_m=grid.spacing_m,
-        shape=grid.nodes.shape,
-        index=index.astype(np.int32),
-        signed_m=grid.nodes.reshape(-1)[index],
-        trusted=np.packbits(grid.trusted.reshape(-1)[index]),
-    )
-    unfinished.replace(path)
-
-
-def _load(path: Path) -> DistanceGrid | None:
-    """None where there is no whole file: it is built again."""
-    try:
-        with np.load(path) as kept:
-            shape = tuple(int(side) for side in kept['shape'])
-            index = kept['index']
-            nodes = np.full(shape, np.nan, dtype=np.float32)
-            nodes.reshape(-1)[index] = kept['signed_m']
-            trusted = np.zeros(shape, dtype=np.bool_)
-            bits = np.unpackbits(kept['trusted'], count=len(index))
-            trusted.reshape(-1)[index] = bits.astype(np.bool_)
-            return DistanceGrid(kept['origin_m'], float(kept['spacing_m']), nodes, trusted)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
+def _interpolate(
+    nodes: Single, strides: tuple[int, int, int], base: Flat, place: Place, spacing_m: float
+) -> tuple[Single, Single]:
+    """Trilinear value (N,) and gradient (N, 3) in the cells that begin at nodes `base`."""
+    x, y, z = place
+    low, rise_z = [], []
+    for offset in (0, strides[1], strides[0], strides[0] + strides[1]):
+        at = nodes[offset:].take(base, mode='clip')
+        above = nodes[offset + 1 :].take(base, mode='clip')
+        above -= at
+        rise_z.append(above)
+        low.append(at + z * above)
+    rise_y0, rise_y1 = low[1] - low[0], low[3] - low[2]
+    value, value1 = low[0] + y * rise_y0, low[2] + y * rise_y1
+    gradient = np.empty((len(base), 3), dtype=np.float32)
+    gradient[:, 0] = value1 - value
+    gradient[:, 1] = rise_y0 + x * (rise_y1 - rise_y0)
+    z0 = rise_z[0] + y * (rise_z[1] - rise_z[0])
+    z1 = rise_z[2] + y * (rise_z[3] - rise_z[2])
+    gradient[:, 2] = z0 + x * (z1 - z0)
+    value += x * gradient[:, 0]
+    gradient *= np.float32(1.0 / spacing_m)
+    return value, gradient

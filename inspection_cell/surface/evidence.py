@@ -12,14 +12,7 @@ from numpy.typing import NDArray
 from inspection_cell.geometry import Transform, transform_points
 from inspection_cell.surface.batch_alignment import Poses
 from inspection_cell.surface.deviation import DeviationField
-from inspection_cell.surface.registration import (
-    centre_and_radius,
-    distance_jacobian,
-    moved_pose,
-    refine,
-    tukey_weights,
-    weakest_direction,
-)
+from inspection_cell.surface.refinement import hold, moved_pose, refine
 from inspection_cell.surface.scan_sample import ScanSample
 from inspection_cell.surface.visible_model import ScanRays, Shown, VisibleModel
 
@@ -85,7 +78,7 @@ def weigh(
     near = distances_m <= inlier_m
     residual_m = float(np.sqrt(np.mean(distances_m[near] ** 2))) if near.any() else np.inf
     shown = visible.shown(pose, rays, inlier_m + 3 * sample.noise_m) if rays else None
-    observability = weakest_direction(moved, looked, field.reference)
+    observability = hold(moved, looked, field.reference).weakest(field.reference)
     return Evidence(pose, distances_m, float(near.mean()), residual_m, observability, shown)
 
 
@@ -113,10 +106,6 @@ def decisive(first: Evidence, other: Evidence, within_m: float) -> bool:
 def slid(evidence: Evidence, sample: ScanSample, field: DeviationField, by_m: float) -> Poses:
     """(2, 4, 4) the pose moved both ways along the direction that the scan holds least."""
     moved = transform_points(evidence.pose, sample.sample)
-    looked = field.look(moved)
-    centre, radius_m = centre_and_radius(field.reference)
-    weights = tukey_weights(looked.signed_m)
-    jacobian = distance_jacobian(moved, looked.gradient, centre, radius_m)
-    _, vectors = np.linalg.eigh((jacobian * weights[:, None]).T @ jacobian)
-    steps = (by_m * vectors[:, 0], -by_m * vectors[:, 0])
-    return np.stack([moved_pose(evidence.pose, step, centre, radius_m) for step in steps])
+    weakest = hold(moved, field.look(moved), field.reference).vectors[:, 0]
+    steps = (by_m * weakest, -by_m * weakest)
+    return np.stack([moved_pose(evidence.pose, step, field.reference) for step in steps])

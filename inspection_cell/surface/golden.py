@@ -5,7 +5,7 @@ variation of good parts, whichever is larger.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -133,7 +133,7 @@ class GoldenLimits(Limits):
     golden: GoldenReference | None = None
     sigmas: float = SIGMAS
 
-    @property
+    @cached_property
     def tightest_mm(self) -> tuple[float, float]:
         """The tightest lower and upper limit anywhere, the usual deviation included."""
         low, high = super().tightest_mm
@@ -160,15 +160,8 @@ class GoldenLimits(Limits):
 
 def golden_limits(limits: Limits, golden: GoldenReference, sigmas: float = SIGMAS) -> GoldenLimits:
     """The same limits, widened where good parts vary by more."""
-    return GoldenLimits(
-        tolerance_mm=limits.tolerance_mm,
-        min_area_mm2=limits.min_area_mm2,
-        zones=limits.zones,
-        masks=limits.masks,
-        systematic_mm=limits.systematic_mm,
-        golden=golden,
-        sigmas=sigmas,
-    )
+    plain = {one.name: getattr(limits, one.name) for one in fields(Limits)}
+    return GoldenLimits(**plain, golden=golden, sigmas=sigmas)
 
 
 def recipe_limits(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Limits:
     masks: tuple[SurfaceZone, ...] = field(default=())
     systematic_mm: float = 0.0
 
-    @property
+    @cached_property
     def tightest_mm(self) -> tuple[float, float]:
         """The tightest lower and upper limit anywhere."""
         pairs = [self.tolerance_mm, *(pair for _, pair in self.zones)]

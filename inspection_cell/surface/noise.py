@@ -65,8 +65,9 @@ def estimate_noise(
         spread = np.median(np.abs(deviations.signed_mm)) if len(deviations.points) else 0.0
         return Noise(_MAD_TO_SIGMA * float(spread))
     points, outward = deviations.points[rows[smooth]].astype(np.float64), towards[smooth]
+    signed_mm = deviations.signed_m[rows[smooth]].astype(np.float64) * 1e3
     outward /= length[smooth, None]
-    sigmas_mm = _scatter_mm(points, outward, deviations.signed_mm[rows[smooth]], alike[smooth])
+    sigmas_mm = _scatter_mm(points, outward, signed_mm, alike[smooth])
     if sensors is None:
         return Noise(float(np.median(sigmas_mm)))
     stood = sensors[rows[smooth][:, _EACH // 2]] if len(sensors) > 1 else sensors

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from inspection_cell.findings import Conformity
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.surface.candidates import Candidates, find_candidates
+from inspection_cell.surface.candidates import Candidates, SigmaMm, find_candidates
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.limits import Limits
 
@@ -71,7 +71,7 @@ def find_regions(
     field: DeviationField,
     limits: Limits,
     *,
-    sigma_mm: NDArray[np.float64],
+    sigma_mm: SigmaMm,
     spacing_m: float,
     sensors: NDArray[np.floating] | None = None,
 ) -> tuple[Region, ...]:
@@ -81,7 +81,7 @@ def find_regions(
         deviations: of a registered scan.
         field: of the reference that it was compared with.
         limits: by place.
-        sigma_mm: (N,) noise of single points.
+        sigma_mm: noise of single points.
         spacing_m: typical distance between neighbouring points.
         sensors: (1, 3) or (N, 3) where the scanner of each point stood, part frame, where that is
             known.

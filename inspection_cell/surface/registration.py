@@ -1,8 +1,4 @@
-"""Refinement of the robot's pose: robust point-to-plane registration that refuses to guess.
-
-Gauss-Newton on signed distances, with Tukey weights whose width follows their spread. Directions
-that the scan does not determine stay at the robot's pose.
-"""
+"""Refinement of the robot's pose: registration that refuses to guess."""
 
 from dataclasses import dataclass
 
@@ -10,25 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from inspection_cell.geometry import Points, Transform, inside_box, rigid, transform_points
+from inspection_cell.geometry import Points, Transform, inside_box, transform_points
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.surface.deviation import DeviationField
-from inspection_cell.surface.distance_grid import Looked
+from inspection_cell.surface.refinement import (
+    MIN_OBSERVABILITY,
+    centre_and_radius,
+    hold,
+    refine,
+)
 from inspection_cell.surface_file import Registration
 
 MIN_POINTS = 200
 COARSE_POINTS = 1000
 FINE_POINTS = 8_000
 _LOOKED_AT = 50_000  # points of the whole scan, from which those near the part are chosen
-ITERATIONS = 25
-COARSE_STOP_M, FINE_STOP_M = 1e-5, 1e-7
+_MEASURED = 20_000  # points that tell how far a scan extends
+_COARSE_STOP_M = 2e-5
 WORTH_REFINING = 0.8  # of the share of points that must be explained
-# Eigenvalues of the normal equations per point, lengths in units of the part's radius: a direction
-# with less than this is held by fewer than 2 in 1000 points.
-MIN_OBSERVABILITY = 2e-3
 COARSEST = 0.05  # inlier distance as a share of the part's diagonal: coarser proves nothing
-_HELD = 1e-4  # below, a direction is not moved at all
-_NARROWEST_M = 0.1e-3  # least width of the weights: no scan is that much better
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ def register(
         transform_scan_to_part: the pose to start from.
         field: of the reference.
         limits: when the scan counts as registered.
-        crop_mm: points farther than this from the reference at the start are surroundings.
+        crop_mm: points farther than this from the reference are surroundings.
     """
     if len(points) < MIN_POINTS:
         reason = f'the scan has {len(points)} points; at least {MIN_POINTS} are needed'
@@ -84,22 +80,39 @@ def register(
     too_small = too_small_to_tell(field.reference, limits.inlier_mm)
     if too_small:
         return Registered(transform_scan_to_part, reason=too_small)
-    some = transform_points(transform_scan_to_part, thinned(points, _LOOKED_AT))
-    some = some[in_box(some, field.reference, crop_mm)]
-    sampled = thinned(some, FINE_POINTS)
-    sampled = sampled[np.abs(field.look(sampled).signed_m) <= crop_mm / 1e3]
-    if len(sampled) < MIN_POINTS:
-        share = len(points) / min(len(points), _LOOKED_AT)
-        reason = _far_away(points, round(len(sampled) * share), field.reference, crop_mm)
+    some = placed(transform_scan_to_part, points[:: max(1, len(points) // _LOOKED_AT)])
+    boxed = some[in_box(some, field.reference, crop_mm)]
+    for count in (COARSE_POINTS, FINE_POINTS):
+        coarse = thinned(boxed, count)
+        coarse = coarse[_near(coarse, field, crop_mm)]
+        if len(coarse) >= MIN_POINTS:
+            break
+    else:
+        share = len(coarse) / max(min(count, len(boxed)), 1) * len(boxed) / len(some)
+        reason = _far_away(points, round(len(points) * share), field.reference, crop_mm)
         return Registered(transform_scan_to_part, reason=reason)
-    coarse = thinned(sampled, COARSE_POINTS)
-    correction = refine(coarse, np.eye(4), field, stop_m=COARSE_STOP_M)
+    coarse = thinned(coarse, COARSE_POINTS)
+    correction = refine(coarse, np.eye(4), field, stop_m=_COARSE_STOP_M)
     fitted = _fit(coarse, correction, transform_scan_to_part, field, limits)
     # What is far from fitting is refused at once: far points are slow to measure.
     if fitted.explained >= WORTH_REFINING * limits.min_explained:
-        correction = refine(sampled, correction, field)
-        fitted = _fit(sampled, correction, transform_scan_to_part, field, limits)
+        fine = thinned(boxed, FINE_POINTS)
+        fine = fine[_near(transform_points(correction, fine), field, crop_mm)]
+        correction = refine(fine, correction, field)
+        fitted = _fit(fine, correction, transform_scan_to_part, field, limits)
     return _judged(fitted, limits)
+
+
+def placed(transform_a_to_b: Transform, points_a: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Map (N, 3) points from frame a to frame b, as 32 bits: nanometres here.
+
+    Written out: threads for products this small wait for each other on a busy machine.
+    """
+    x, y, z = (points_a[:, axis].astype(np.float32, copy=False) for axis in range(3))
+    points_b = np.empty((len(points_a), 3), dtype=np.float32)
+    for axis, (a, b, c, shift) in enumerate(transform_a_to_b[:3].astype(np.float32)):
+        points_b[:, axis] = a * x + b * y + c * z + shift
+    return points_b
 
 
 def in_box(
@@ -118,32 +131,16 @@ def thinned(points: NDArray[np.floating], count: int) -> Points:
     return np.asarray(points[rows], dtype=np.float64)
 
 
-def refine(
-    points: NDArray[np.floating],
-    start: Transform,
-    field: DeviationField,
-    stop_m: float = FINE_STOP_M,
-) -> Transform:
-    """Best `transform_scan_to_part` near `start` for (N, 3) points, by Gauss-Newton.
+def extent_m(points: NDArray[np.floating]) -> float:
+    """Diagonal of the box around all but the outermost of points (N, 3), metres."""
+    low, high = np.percentile(thinned(points, _MEASURED), [1, 99], axis=0)
+    return float(np.linalg.norm(high - low))
 
-    Ends when a step moves nothing by more than about `stop_m`, or after `ITERATIONS`.
-    """
-    pose = start
-    centre, radius_m = centre_and_radius(field.reference)
-    for _ in range(ITERATIONS):
-        moved = transform_points(pose, points)
-        looked = field.look(moved)
-        weights = tukey_weights(looked.signed_m)
-        jacobian = distance_jacobian(moved, looked.gradient, centre, radius_m)
-        weighted = jacobian * weights[:, None]
-        values, vectors = np.linalg.eigh(weighted.T @ jacobian / weights.sum())
-        gradient = weighted.T @ looked.signed_m / weights.sum()
-        free = values > _HELD
-        step = -vectors[:, free] @ ((vectors[:, free].T @ gradient) / values[free])
-        pose = moved_pose(pose, step, centre, radius_m)
-        if np.abs(step).max() < stop_m:
-            break
-    return pose
+
+def _near(points: Points, field: DeviationField, crop_mm: float) -> NDArray[np.bool_]:
+    """(N,) which points lie near enough to the surface to belong to the part."""
+    near: NDArray[np.bool_] = np.abs(field.look(points).signed_m) <= crop_mm / 1e3
+    return near
 
 
 def _fit(
@@ -167,7 +164,7 @@ def _fit(
         residual_mm=float(np.sqrt(np.mean(residual**2)) * 1e3),
         shift_mm=float(np.linalg.norm(shift) * 1e3),
         rotation_deg=float(np.degrees(angle_rad)),
-        observability=weakest_direction(moved, looked, field.reference),
+        observability=hold(moved, looked, field.reference).weakest(field.reference),
     )
 
 
@@ -210,50 +207,6 @@ def _judged(fit: Registered, limits: Registration) -> Registered:
     )
 
 
-def weakest_direction(points: Points, looked: Looked, reference: ReferenceMesh) -> float:
-    """Weakest direction of the scan, directions in which the reference is symmetric aside.
-
-    Only points that fit count: what hangs over an edge determines nothing.
-    """
-    weights = tukey_weights(looked.signed_m)
-    centre, radius_m = centre_and_radius(reference)
-    jacobian = distance_jacobian(points, looked.gradient, centre, radius_m)
-    values, vectors = np.linalg.eigh((jacobian * weights[:, None]).T @ jacobian / weights.sum())
-    whole = distance_jacobian(reference.samples, reference.sample_normals, centre, radius_m)
-    determined = ((whole @ vectors) ** 2).mean(axis=0) >= MIN_OBSERVABILITY
-    return float(values[determined].min()) if determined.any() else 1.0
-
-
-def centre_and_radius(reference: ReferenceMesh) -> tuple[NDArray[np.float64], float]:
-    """The middle (3,) of the part's box and the length that turns are measured by, metres."""
-    low, high = reference.bounds_m
-    centre: NDArray[np.float64] = (low + high) / 2
-    return centre, reference.diagonal_m / 4
-
-
-def distance_jacobian(
-    points: Points, normals: NDArray[np.floating], centre: NDArray[np.float64], radius_m: float
-) -> NDArray[np.float64]:
-    """(N, 6) change of the distances by turning (per radius, metres) and shifting (metres)."""
-    lever = (points - centre) / radius_m
-    return np.concatenate([np.cross(lever, normals), normals], axis=1)
-
-
-def tukey_weights(distances_m: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N,) Tukey's biweight with a width that follows the spread of the distances."""
-    width_m = max(4.685 * 1.4826 * float(np.median(np.abs(distances_m))), _NARROWEST_M)
-    weights: NDArray[np.float64] = (1 - np.minimum(np.abs(distances_m) / width_m, 1) ** 2) ** 2
-    return weights
-
-
-def moved_pose(
-    pose: Transform, step: NDArray[np.float64], centre: NDArray[np.float64], radius_m: float
-) -> Transform:
-    """The pose after a step (6,) as `distance_jacobian` counts it."""
-    rotation = Rotation.from_rotvec(step[:3] / radius_m).as_matrix()
-    return rigid(rotation, centre + step[3:] - rotation @ centre) @ pose
-
-
 def too_small_to_tell(reference: ReferenceMesh, inlier_mm: float) -> str:
     """Why an inlier distance is too coarse for a part; empty when it is not."""
     if inlier_mm / 1e3 <= COARSEST * reference.diagonal_m:
@@ -267,9 +220,8 @@ def too_small_to_tell(reference: ReferenceMesh, inlier_mm: float) -> str:
 def _far_away(
     points: NDArray[np.floating], near: int, reference: ReferenceMesh, crop_mm: float
 ) -> str:
-    extent_m = float(np.linalg.norm(np.ptp(np.percentile(points, [1, 99], axis=0), axis=0)))
     return (
         f"only {near} of the scan's {len(points)} points lie within {crop_mm:g} mm of the part "
         f'at its expected pose, at least {MIN_POINTS} are needed '
-        f'(the scan extends {extent_m:.3g} m, the part {reference.diagonal_m:.3g} m)'
+        f'(the scan extends {extent_m(points):.3g} m, the part {reference.diagonal_m:.3g} m)'
     )

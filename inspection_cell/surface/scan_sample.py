@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.surface.registration import MIN_POINTS, thinned
+from inspection_cell.surface.registration import MIN_POINTS, extent_m, thinned
 
 SAMPLE = 10_000
 _COARSE = 600
@@ -92,8 +92,7 @@ def implausible(points: NDArray[np.floating], reference: ReferenceMesh) -> str:
 
 
 def _wrong_size(points: Points, reference: ReferenceMesh) -> str:
-    low, high = np.percentile(thinned(points, 20_000), [1, 99], axis=0)
-    scan_m = float(np.linalg.norm(high - low))
+    scan_m = extent_m(points)
     ratio = scan_m / reference.diagonal_m
     both = f'the scan extends {scan_m:.3g} m, the reference {reference.diagonal_m:.3g} m'
     if not 1 / MOST_TIMES_LARGER <= ratio <= MOST_TIMES_LARGER:

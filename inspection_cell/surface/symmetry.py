@@ -23,7 +23,7 @@ from inspection_cell.reference import ReferenceMesh
 from inspection_cell.surface.batch_alignment import Poses, align, distinct, even_rotations
 from inspection_cell.surface.coarse_field import CoarseField
 from inspection_cell.surface.deviation import DeviationField
-from inspection_cell.surface.registration import refine
+from inspection_cell.surface.refinement import refine
 
 TOLERANCE = 1e-3  # of the part's diagonal, where none is given
 _STARTS = 800

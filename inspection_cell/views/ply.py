@@ -9,7 +9,6 @@ def ply_bytes(
 ) -> bytes:
     """Binary little-endian PLY of (N, 3) points in metres, with a scalar per point if given."""
     properties = ['x', 'y', 'z'] + ([] if deviation_mm is None else ['deviation_mm'])
-    columns = [points] if deviation_mm is None else [points, deviation_mm[:, None]]
     header = [
         'ply',
         'format binary_little_endian 1.0',
@@ -18,5 +17,8 @@ def ply_bytes(
         *(f'property float {name}' for name in properties),
         'end_header\n',
     ]
-    body = np.ascontiguousarray(np.concatenate(columns, axis=1), dtype='<f4')
-    return '\n'.join(header).encode() + body.tobytes()
+    body = np.empty((len(points), len(properties)), dtype='<f4')
+    body[:, :3] = points
+    if deviation_mm is not None:
+        body[:, 3] = deviation_mm
+    return b''.join(('\n'.join(header).encode(), body.data))

@@ -31,6 +31,7 @@ from inspection_cell.surface.features.measured import Measured
 from inspection_cell.surface.golden import recipe_limits
 from inspection_cell.surface.regions import Region
 from inspection_cell.surface.registration import Registered
+from inspection_cell.surface.symmetry_note import symmetry_note
 from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.views.ply import ply_bytes
 from inspection_cell.zones import resolve_zones
@@ -69,8 +70,10 @@ class SurfaceInspector:
         self._meter = FeatureMeter(
             self._surface.features, zones, reference, self._surface.systematic_mm
         )
-        self._field = DeviationField(reference, cache_folder(evidence.data_dir))
+        cache = cache_folder(evidence.data_dir)
+        self._field = DeviationField(reference, cache)
         self._field.grid  # noqa: B018  (computed now rather than with the first part)
+        self._note = symmetry_note(self._field, cache)
         self._evidence = evidence
 
     def inspect(self, observation: Observation) -> SurfaceInspection:
@@ -86,6 +89,7 @@ class SurfaceInspector:
             pose = invert(observation.transform_part_to_sensor)
             cloud = Cloud(observation.data.points, pose, sensor=np.zeros(3))
             aligned = align([cloud], self._field, self._surface)
+            aligned = replace(aligned, registered=replace(aligned.registered, note=self._note))
             deviation = writer.submit(self._write_deviation, observation, aligned.deviations)
             compared = examine(
                 aligned, self._field, self._limits, max_incidence_rad=self._max_incidence_rad

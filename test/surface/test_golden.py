@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,13 @@ def test_limits_widen_where_good_parts_vary_and_never_tighten():
     wide = golden_limits(Limits((-1.0, 1.0)), golden_of(mesh), 3.0).at(points, faces)
     assert wide.low_mm == pytest.approx([-1.0, -0.98])
     assert wide.high_mm == pytest.approx([1.0, 1.02])
+
+
+def test_golden_limits_keep_everything_that_the_plain_ones_hold():
+    plain = Limits((-0.1, 0.3), 2.5, (('zone', (-0.05, 0.05)),), ('mask',), 0.02)
+    widened = golden_limits(plain, golden_of(plane()))
+    for one in fields(Limits):
+        assert getattr(widened, one.name) == getattr(plain, one.name) != one.default
 
 
 def test_what_is_written_is_read_again(tmp_path):

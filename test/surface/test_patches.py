@@ -10,6 +10,12 @@ def test_the_spacing_of_a_square_grid_is_its_step(step_m):
     assert spacing_m(grid, patches_of(grid)) == pytest.approx(step_m, rel=0.15)
 
 
+def test_a_repeated_point_is_no_neighbour(part_points):
+    single = spacing_m(part_points, patches_of(part_points))
+    tripled = np.repeat(part_points, 3, axis=0)
+    assert spacing_m(tripled, patches_of(tripled)) == pytest.approx(single, rel=0.1)
+
+
 def test_patches_are_small_pieces_of_neighbours(part_points):
     patches = patches_of(part_points)
     assert len(patches) > 20

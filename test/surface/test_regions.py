@@ -16,7 +16,7 @@ def regions_of(points, field, min_area_mm2=1.0, sensor=None, limits=None):
         deviations,
         field,
         limits or Limits(TOLERANCE_MM, min_area_mm2),
-        sigma_mm=np.full(len(points), SIGMA_MM),
+        sigma_mm=lambda rows: np.full(len(rows), SIGMA_MM),
         spacing_m=spacing_m(points, patches_of(points)),
         sensors=None if sensor is None else sensor[None],
     )

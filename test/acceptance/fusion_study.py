@@ -181,11 +181,9 @@ def one_to_one(judge_: Judge, parts: Sequence[Part], verdicts: Sequence[Verdict]
         for truth, defect in matched(part, verdict, limits):
             if not truth and defect is not None:
                 surplus += 1
+                seen_by = ', '.join(str(source.view) for source in defect.sources)
                 surplus_words.append(
-                    f'{part.part_id} {defect.label} {defect.probability:.2f} '
-                    f'{np.round(defect.position_m * 1e3, 1) if defect.position_m is not None else ""} '
-                    f'of {[str(s.view) for s in defect.sources]}; truth '
-                    f'{[(t["kind"], np.round(np.array(t["position_m"]) * 1e3, 1).tolist(), round(t["extent_mm"], 1)) for t in part.truth]}'
+                    f'{part.part_id}: {defect.label} {defect.probability:.2f} of {seen_by}'
                 )
                 continue
             by_kind[truth['kind']].append((truth['size_mm'], defect is not None))

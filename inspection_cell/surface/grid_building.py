@@ -20,6 +20,7 @@ _BAND_CELLS = 3.0
 _BLOCK = 4  # cells along a block; blocks far from the surface are skipped whole
 _TRUST_REACH_M, _TRUST_REACH_CELLS = 0.6e-3, 1.5  # cells this near to the surface are compared
 _DIVIDED_REACH_CELLS = 0.75  # cells whose middle is this near to the surface are divided
+_MOST_DIVIDED = 100_000  # cells: a shape that bends everywhere would take minutes
 _TRUSTED_M = 3e-6  # greatest error of the interpolation in a trusted cell
 _AT_ONCE = 400_000
 _PLACES = np.array(
@@ -159,13 +160,13 @@ def _agreeing(
 
 
 def _divided(exact: Exact, grid: DistanceGrid, cells: Flat) -> DividedCells | None:
-    """More nodes for those of the cells that points of a scan lie in."""
+    """More nodes for those of the cells that points of a scan lie in; None where they are many."""
     shape = grid.nodes.shape
     corners = _positions(cells, shape, grid.origin_m, grid.spacing_m)
     away_m = np.abs(grid.look_up(corners + grid.spacing_m / 2).signed_m)
     near = away_m <= _DIVIDED_REACH_CELLS * grid.spacing_m
     cells, corners = cells[near], corners[near]
-    if len(cells) == 0:
+    if not 0 < len(cells) <= _MOST_DIVIDED:
         return None
     finer_m = grid.spacing_m / DIVIDED
     points = (corners[:, None] + finer_m * _steps(SIDE)).reshape(-1, 3)

@@ -59,7 +59,7 @@ def top(mesh, x_mm, y_mm):
 def recipe_with(zones):
     """The ring's recipe with these zones."""
     recipe = load_recipe(CONFIG / 'ring' / 'recipe.yaml')
-    content = {**recipe.file.model_dump(), 'zones': zones}
+    content = {**recipe.file.model_dump(), 'zones': zones, 'fusion': {}}
     return replace(recipe, file=RecipeFile.model_validate(content))
 
 
@@ -262,7 +262,8 @@ def test_entries_that_mean_nothing_are_refused(entries):
 def test_check_names_a_zone_without_surface(tmp_path):
     ring = CONFIG / 'ring'
     (tmp_path / 'ring.ply').write_bytes((ring / 'ring.ply').read_bytes())
-    air = 'zones: {air: {spheres: [{centre_mm: [0, 0, 400], radius_mm: 3}]}}\n'
-    (tmp_path / 'recipe.yaml').write_text(air + (ring / 'recipe.yaml').read_text())
+    air = 'zones:\n  air: {spheres: [{centre_mm: [0, 0, 400], radius_mm: 3}]}'
+    text = (ring / 'recipe.yaml').read_text().replace('zones:', air)
+    (tmp_path / 'recipe.yaml').write_text(text)
     (checked,) = check_files([tmp_path / 'recipe.yaml'])
     assert any('zones.air: no surface lies in it' in problem for problem in checked.problems)

@@ -58,7 +58,8 @@ def bracket():
     """The bracket's recipe for cameras alone, its mesh, and the zones of this file."""
     recipe = load_recipe(CONFIG / 'recipes' / 'bracket' / 'recipe.yaml')
     content = recipe.file.model_dump()
-    content.update(surface=None, coverage={'minimum': 0.1, 'by': 'camera'}, zones=ZONES)
+    content.update(surface=None, coverage={'minimum': 0.1, 'by': 'camera'})
+    content.update(zones=ZONES, fusion={})
     for held in content['presentations'].values():
         held['sensors'] = CAMERAS
     recipe = replace(recipe, file=RecipeFile.model_validate(content))
@@ -303,8 +304,7 @@ def test_names_that_the_recipe_does_not_know_are_refused_all_at_once(tmp_path, b
     text = (CONFIG / 'recipes' / 'bracket' / 'recipe.yaml').read_text()
     (tmp_path / 'bracket.ply').write_bytes(bracket[0].mesh_path.read_bytes())
     (tmp_path / 'recipe.yaml').write_text(
-        'zones: {top: {facing: {direction: [0, 0, 1]}}}\n'
-        + text.replace(
+        text.replace('zones:', 'zones:\n  top: {facing: {direction: [0, 0, 1]}}').replace(
             '  features:',
             '  masks: [{zone: tops, labels: [stain, rust], sensors: [behind]}]\n'
             '  regions: [{zone: top, labels: [missing_screw]}]\n'

@@ -38,7 +38,9 @@ def random_folder(shipped: ModelFolder, path: Path, task: str) -> ModelFolder:
     The weights keep signals alive through all layers, and scores are spread around one half.
     """
     path.mkdir(parents=True)
-    model = YOLO(f'yolo26n-{"seg" if task == "segment" else task}.yaml', task=task)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)  # also for layers below that are left as they begin
+        model = YOLO(f'yolo26n-{"seg" if task == "segment" else task}.yaml', task=task)
     generator = torch.Generator().manual_seed(0)
     for layer in model.model.modules():
         if isinstance(layer, torch.nn.Conv2d):

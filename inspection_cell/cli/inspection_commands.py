@@ -12,6 +12,8 @@ from rich.progress import track
 from inspection_cell.cli.console import COLOURS, ERR, OUT, print_json
 from inspection_cell.findings import Defect, Finding
 from inspection_cell.models import ModelFolder, load_model_folder
+from inspection_cell.scene_files import WITHIN_MM, SceneRequest, find_in_files
+from inspection_cell.surface.scene_search import MIN_EXPLAINED
 from inspection_cell.surface_files import SurfaceResult, inspect_files
 from inspection_cell.views.detectors import load_detector
 from inspection_cell.views.image_files import FilesDetected, detect_files, image_files
@@ -43,9 +45,28 @@ def surface(
     report: Annotated[
         Path | None, typer.Option(help='Write a picture of the deviation (.html or .png).')
     ] = None,
+    scene: Annotated[
+        bool, typer.Option('--scene', help='Only find the part: the scan shows other things too.')
+    ] = False,
+    sensor_mm: Annotated[
+        tuple[float, float, float],
+        typer.Option(metavar='X Y Z', help='With --scene: where the scanner stood, mm.'),
+    ] = (0.0, 0.0, 0.0),
+    within_mm: Annotated[
+        float,
+        typer.Option(min=0.001, help='With --scene: distance within which the scan fits, mm.'),
+    ] = WITHIN_MM,
+    min_explained: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help='With --scene: share of the visible part to be seen.'),
+    ] = MIN_EXPLAINED,
     json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
 ) -> None:
     """Compare a scan with a reference mesh; a REJECT is a result, exit status 0."""
+    if scene:
+        request = SceneRequest(sensor_mm, within_mm, min_explained)
+        _find_in_scene(reference, scan, units, request, json=json)
+        return
     with ERR.status('comparing') as status:
         if json:
             status.stop()
@@ -62,6 +83,24 @@ def surface(
     _print_surface(result)
     if report is not None:
         OUT.print(f'report: {report}', style='dim')
+
+
+def _find_in_scene(
+    reference: Path, scan: Sequence[Path], units: Units, request: SceneRequest, *, json: bool
+) -> None:
+    with ERR.status('searching') as status:
+        if json:
+            status.stop()
+        result = find_in_files(reference, scan, units.value, request)
+    if json:
+        print_json(result.as_json())
+        return
+    found = result.found
+    OUT.print(escape('the part is found' if found.found else found.reason))
+    OUT.print(f'{found.explained:.0%} of the surface that should be visible is explained')
+    for row in found.transform_part_to_scene:
+        OUT.print(' '.join(f'{value:10.6f}' for value in row))
+    OUT.print(f'{result.seconds:.2f} s', style='dim')
 
 
 def detect(

@@ -10,14 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.geometry import Points, Transform, invert, transform_points
+from inspection_cell.geometry import Points, Transform
 from inspection_cell.surface.batch_alignment import Poses, distinct
 from inspection_cell.surface.deviation import DeviationField
-from inspection_cell.surface.refinement import refine
-from inspection_cell.surface.registration import MIN_POINTS
-from inspection_cell.surface.scan_sample import MOST_TIMES_LARGER, finite_points
+from inspection_cell.surface.scan_sample import finite_points
 from inspection_cell.surface.scene_judgement import (
-    LEAST_CELLS,
     Judged,
     ScenePart,
     judge_pose,
@@ -25,13 +22,17 @@ from inspection_cell.surface.scene_judgement import (
 )
 from inspection_cell.surface.scene_proposals import propose
 from inspection_cell.surface.scene_refinement import drawn, held, hopped, tried_beside
+from inspection_cell.surface.scene_refusal import (
+    ambiguous,
+    contradicted,
+    implausible,
+    sliding,
+    unexplained,
+)
 from inspection_cell.surface.scene_templates import look_from_everywhere
 from inspection_cell.surface.scene_view import view_scene
-from inspection_cell.surface.symmetry import TOLERANCE, offset, worst_mm
 
 MIN_EXPLAINED = 0.9
-MAX_CONTRADICTED = 0.2
-MAX_CONTINUED = 0.4
 _COARSE_ALONG, _FINE_ALONG = 28.0, 120.0  # the part's size in cells
 # Least distances of the search, of the part's size: turned by half of what lies between two looks,
 # its ends are off by the first.
@@ -39,11 +40,6 @@ _FIRST, _SECOND = 0.06, 0.03
 _DRAWN, _TRIED, _FINISHED = 400, 10, 3
 _HOPS, _SHARPER = 4, 0.75
 _APART = 0.15  # of the radius: two poses whose surfaces lie this far apart are two
-_RIVAL = 0.93  # share of the best score at which another pose is as good
-_SAME = 0.1  # of the radius, and radians: by which two equivalent poses may err
-_SAMPLED = 600
-_HIDDEN_COUNTS = 0.5
-_HELD_BY = 3e-4  # as `global_search` demands: a flat face alone may slide
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ def find_in_scene(
     """
     part = scene_part(field.reference)
     finite = finite_points(points)
-    reason = _implausible(finite, part, within_mm)
+    reason = implausible(finite, part, within_mm)
     if reason:
         return FoundInScene(np.eye(4), reason=reason)
     at = np.zeros(3) if sensor is None else np.asarray(sensor, dtype=np.float64)
@@ -103,11 +99,11 @@ def find_in_scene(
         return FoundInScene(np.eye(4), reason='nothing that stands out looks like the part')
     first = ranked[0]
     reason = (
-        _unexplained(first, min_explained)
-        or _sliding(held(search.fine, part, first.pose, within_mm / 1e3))
-        or _ambiguous(ranked, part, field)
+        unexplained(first, min_explained)
+        or sliding(held(search.fine, part, first.pose, within_mm / 1e3))
+        or ambiguous(ranked, part, field)
     )
-    return FoundInScene(first.pose, first.explained, _contradicted(first), first.cells, reason)
+    return FoundInScene(first.pose, first.explained, contradicted(first), first.cells, reason)
 
 
 class _SceneSearch:
@@ -182,83 +178,3 @@ class _SceneSearch:
         sharply = judge_pose(view, part, best.pose, sharp_m)
         pose = hopped(view, part, sharply, sharp_m, self.generator, _HOPS).pose
         return judge_pose(view, part, pose, self.within_m)
-
-
-def _implausible(points: Points, part: ScenePart, within_mm: float) -> str:
-    if len(points) < MIN_POINTS:
-        return f'the scene has {len(points)} finite points; at least {MIN_POINTS} are needed'
-    low, high = np.percentile(points, [1, 99], axis=0)
-    scene_m, part_m = float(np.linalg.norm(high - low)), 2 * part.radius_m
-    if not 1 / MOST_TIMES_LARGER <= scene_m / part_m <= 5 * MOST_TIMES_LARGER:
-        return (
-            f"the part's size does not fit the scene's: the scene extends {scene_m:.3g} m, the "
-            f'part {part_m:.3g} m; are both in the units given?'
-        )
-    if within_mm / 1e3 > 0.1 * part_m:
-        return f'{within_mm:g} mm are too coarse to tell a part of {part_m * 1e3:.3g} mm'
-    return ''
-
-
-def _contradicted(judged: Judged) -> float:
-    return judged.looked_through + _HIDDEN_COUNTS * judged.hidden
-
-
-def _unexplained(first: Judged, min_explained: float) -> str:
-    if first.cells < LEAST_CELLS or first.explained < min_explained:
-        return (
-            f'not found: the best pose explains {first.explained:.0%} of the surface that should '
-            f'be visible; at least {min_explained:.0%} is demanded'
-        )
-    if _contradicted(first) > MAX_CONTRADICTED:
-        return (
-            f'not found: at the best pose {_contradicted(first):.0%} of the visible surface is '
-            f'contradicted; at most {MAX_CONTRADICTED:.0%} is allowed'
-        )
-    if first.continued > MAX_CONTINUED:
-        return (
-            f'not found: at the best pose the scene goes on beside {first.continued:.0%} of the '
-            f"part's outline; at most {MAX_CONTINUED:.0%} is allowed"
-        )
-    return ''
-
-
-def _ambiguous(ranked: list[Judged], part: ScenePart, field: DeviationField) -> str:
-    """Whether another pose at the same place, not equivalent, explains the scene as well."""
-    first = ranked[0]
-    for other in ranked[1:]:
-        if not _rival(first, other, part):
-            continue
-        if not _looks_the_same(invert(first.pose) @ other.pose, part, field):
-            return (
-                'two different poses at one place explain the scene equally well: '
-                f'{first.explained:.0%} and {other.explained:.0%} of the visible surface'
-            )
-    return ''
-
-
-def _sliding(held_by: float) -> str:
-    if held_by >= _HELD_BY:
-        return ''
-    return (
-        f'what is seen of the part does not determine its pose: weakest direction {held_by:.1e}, '
-        f'at least {_HELD_BY:.0e} is demanded'
-    )
-
-
-def _looks_the_same(
-    transform_part_to_part: Transform, part: ScenePart, field: DeviationField
-) -> bool:
-    """Whether a map, but for the error of two poses, takes the part onto itself."""
-    samples = part.mesh.samples
-    few = samples[:: max(1, len(samples) // _SAMPLED)]
-    exact = refine(few, transform_part_to_part, field, stop_m=1e-6)
-    shift_m, turned_rad = offset(exact, transform_part_to_part, part.centre)
-    if shift_m > _SAME * part.radius_m or turned_rad > _SAME:
-        return False
-    return worst_mm(exact, field) <= TOLERANCE * part.mesh.diagonal_m * 1e3
-
-
-def _rival(first: Judged, other: Judged, part: ScenePart) -> bool:
-    centres = [transform_points(one.pose, part.centre[None])[0] for one in (first, other)]
-    near = np.linalg.norm(centres[0] - centres[1]) < part.radius_m
-    return bool(near) and other.score >= _RIVAL * first.score

@@ -99,21 +99,25 @@ def apart(pose, true=TRUE):
     return shift_m * 1e3, np.degrees(angle_rad)
 
 
-def test_a_part_among_others_on_a_table_is_found_within_1_mm_and_1_degree():
-    found = find(cluttered(), bracket())
+@cache
+def found_with(seed):
+    return find(cluttered(), bracket(), seed)
+
+
+@pytest.mark.parametrize('seed', [0, 1])
+def test_a_part_among_others_on_a_table_is_found_within_1_mm_and_1_degree(seed):
+    found = found_with(seed)
     assert found.reason == ''
     shift_mm, turned_deg = apart(found.transform_part_to_scene)
     assert shift_mm < 1.0
     assert turned_deg < 1.0
-    assert found.explained > 0.85
+    assert found.explained > 0.95
+    assert found.contradicted < 0.05
 
 
-def test_the_same_seed_gives_the_same_pose_and_another_seed_nearly_the_same():
-    first, again, otherwise = (find(cluttered(), bracket(), seed) for seed in (1, 1, 2))
-    assert np.array_equal(first.transform_part_to_scene, again.transform_part_to_scene)
-    shift_mm, turned_deg = apart(first.transform_part_to_scene, otherwise.transform_part_to_scene)
-    assert shift_mm < 1.0
-    assert turned_deg < 1.0
+def test_the_same_seed_gives_the_same_pose_again():
+    again = find(cluttered(), bracket(), 0)
+    assert np.array_equal(found_with(0).transform_part_to_scene, again.transform_part_to_scene)
 
 
 def test_another_part_of_the_same_size_is_refused_and_told_why():

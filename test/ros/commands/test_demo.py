@@ -77,7 +77,8 @@ def test_a_node_that_cannot_start_ends_the_demo_with_its_own_words(command, scan
 
 def test_run_keeps_the_nodes_of_the_cell_until_ctrl_c(command, scanner_cell, nodes, shared_memory):
     cell = command('run', *scanner_cell.options)
-    assert wait_until(lambda: set(nodes()) == {'cell_node', 'reject_node', 'surface_node'})
+    expected = {'cell_node', 'reject_node', 'surface_node', 'view_node'}
+    assert wait_until(lambda: set(nodes()) == expected)
     assert 'Ctrl-C ends them' in cell.stdout.readline()
     cell.send_signal(signal.SIGINT)
     status, _, stderr = finished(cell, 30)

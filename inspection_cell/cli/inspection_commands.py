@@ -26,6 +26,22 @@ class Units(StrEnum):
     M = 'm'
 
 
+InScene = Annotated[
+    bool, typer.Option('--scene', help='Only find the part: the scan shows other things too.')
+]
+SensorMm = Annotated[
+    tuple[float, float, float],
+    typer.Option(metavar='X Y Z', help='With --scene: where the scanner stood, mm.'),
+]
+WithinMm = Annotated[
+    float, typer.Option(min=0.001, help='With --scene: distance within which the scan fits, mm.')
+]
+MinExplained = Annotated[
+    float,
+    typer.Option(min=0.0, max=1.0, help='With --scene: share of the visible part to be seen.'),
+]
+
+
 def surface(
     reference: Annotated[Path, typer.Option(help='Reference mesh (ply, stl, obj).')],
     scan: Annotated[
@@ -45,21 +61,10 @@ def surface(
     report: Annotated[
         Path | None, typer.Option(help='Write a picture of the deviation (.html or .png).')
     ] = None,
-    scene: Annotated[
-        bool, typer.Option('--scene', help='Only find the part: the scan shows other things too.')
-    ] = False,
-    sensor_mm: Annotated[
-        tuple[float, float, float],
-        typer.Option(metavar='X Y Z', help='With --scene: where the scanner stood, mm.'),
-    ] = (0.0, 0.0, 0.0),
-    within_mm: Annotated[
-        float,
-        typer.Option(min=0.001, help='With --scene: distance within which the scan fits, mm.'),
-    ] = WITHIN_MM,
-    min_explained: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help='With --scene: share of the visible part to be seen.'),
-    ] = MIN_EXPLAINED,
+    scene: InScene = False,
+    sensor_mm: SensorMm = (0.0, 0.0, 0.0),
+    within_mm: WithinMm = WITHIN_MM,
+    min_explained: MinExplained = MIN_EXPLAINED,
     json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
 ) -> None:
     """Compare a scan with a reference mesh; a REJECT is a result, exit status 0."""

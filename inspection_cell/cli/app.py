@@ -57,6 +57,7 @@ def run_app() -> None:
     """Exit status: 0 done or Ctrl-C, 1 bad input or a failed check, 2 usage."""
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    sys.unraisablehook = _stop_again
     try:
         app(prog_name='inspection_cell')
     except InspectionCellError as error:
@@ -75,3 +76,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not orphan the nodes
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(0)
+
+
+def _stop_again(lost: 'sys.UnraisableHookArgs') -> None:
+    """Raise once more what Python drops when a signal comes inside a finalizer."""
+    if lost.exc_type is not SystemExit:
+        sys.__unraisablehook__(lost)
+        return
+    signal.signal(signal.SIGALRM, _stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)  # after the finalizer has returned

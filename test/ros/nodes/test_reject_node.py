@@ -182,7 +182,7 @@ def test_killing_the_cell_in_the_middle_of_an_inspection_diverts_the_part(
         client = ActionClient(world.probe, InspectPart, 'inspect_part')
         world.until(client.server_is_ready)
         client.send_goal_async(InspectPart.Goal(part_id='p-1', part_type='plate'))
-        world.until(lambda: robot.presented and states[-1].inspection_id)
+        world.until(lambda: robot.presented and states and states[-1].inspection_id)
         in_work = states[-1].inspection_id
     finally:
         cell.send_signal(signal.SIGKILL)

@@ -55,6 +55,9 @@ class SelfMap:
     worst_mm: float
 
 
+IDENTITY = SelfMap(np.eye(4), 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Symmetry:
     """The rotations of a part that nobody can tell apart.
@@ -111,16 +114,20 @@ def find_symmetry(
     axes = _axes(maps, reference.samples - centre)
     free = [found for axis in axes if (found := _free(axis, centre, field, tolerance_mm))]
     sphere = any(abs(float(free[0][0] @ other)) < 0.9 for other, _ in free[1:])
-    about_axes = [_about_axis(axis, coarse, centre) for axis in axes]
-    poses = np.concatenate([np.eye(4)[None], maps, *about_axes])
-    turns, near = _verified(poses, field, tolerance_mm)
     mirrors = tuple(self_maps(coarse, centre, mirrored=True))
+    if sphere:
+        return Symmetry(tolerance_mm, centre, (IDENTITY,), *free[0], sphere, mirrors=mirrors)
+    about_axes = [_about_axis(axis, coarse, centre) for axis in axes]
+    poses = np.concatenate([maps, *about_axes])
     if not free:
+        turns, near = _verified(poses, field, tolerance_mm)
         return Symmetry(tolerance_mm, centre, turns, near=near, mirrors=mirrors)
     axis, worst_mm = min(free, key=lambda found: found[1])
-    families = turns[:1] if sphere else _families(turns, axis, centre)
+    others = np.array([pose for pose in poses if not _about_the(axis, pose)])
+    turns, near = _verified(others, field, tolerance_mm)
+    turns = _families(turns, axis, centre)
     near = tuple(pose for pose in near if not _about_the(axis, pose))
-    return Symmetry(tolerance_mm, centre, families, axis, worst_mm, sphere, near, mirrors)
+    return Symmetry(tolerance_mm, centre, turns, axis, worst_mm, sphere, near, mirrors)
 
 
 def equivalents(
@@ -306,9 +313,9 @@ def _verified(
 ) -> tuple[tuple[SelfMap, ...], tuple[Transform, ...]]:
     """Poses sorted into those that map the part onto itself, identity first, and near ones."""
     few = field.reference.samples[:: len(field.reference.samples) // 600]
-    turns: list[SelfMap] = [SelfMap(np.eye(4), 0.0)]
+    turns = [IDENTITY]
     near: list[Transform] = []
-    for start in poses[1:]:
+    for start in poses:
         known = [turn.transform_part_to_part for turn in turns] + near
         if _is_known(start, known):
             continue

@@ -36,6 +36,12 @@ def box(*size_m: float) -> o3d.geometry.TriangleMesh:
     return o3d.geometry.TriangleMesh.create_box(*size_m).translate(-np.array(size_m) / 2)
 
 
+@pytest.fixture(scope='module')
+def symmetries():
+    cylinder = o3d.geometry.TriangleMesh.create_cylinder(0.02, 0.07, 120, 1)
+    return [analysed(shape)[1] for shape in (prism(6), cylinder)]
+
+
 @pytest.mark.parametrize(
     ('shape', 'count'),
     [
@@ -70,8 +76,8 @@ def test_a_cone_is_turned_about_its_axis_and_not_reversible():
     assert 'is turned about' in symmetry.text
 
 
-def test_a_cylinder_is_turned_and_reversible():
-    _, symmetry = analysed(o3d.geometry.TriangleMesh.create_cylinder(0.02, 0.07, 120, 1))
+def test_a_cylinder_is_turned_and_reversible(symmetries):
+    symmetry = symmetries[1]
     assert symmetry.axis is not None
     assert len(symmetry.turns) == 2
 
@@ -80,12 +86,6 @@ def test_a_ball_has_no_orientation():
     _, symmetry = analysed(o3d.geometry.TriangleMesh.create_sphere(0.03, 60))
     assert symmetry.sphere
     assert 'ball' in symmetry.text
-
-
-@pytest.fixture(scope='module')
-def symmetries():
-    cylinder = o3d.geometry.TriangleMesh.create_cylinder(0.02, 0.07, 120, 1)
-    return [analysed(shape)[1] for shape in (prism(6), cylinder)]
 
 
 @pytest.mark.parametrize('seed', range(5))

@@ -136,14 +136,18 @@ def _detoured(
     findings: Sequence[Located], paths: SurfacePaths | None, distance: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Pairs that are near in space, but far along the surface."""
-    if paths is None or len(findings) < 2:
-        return np.zeros(distance.shape, dtype=np.bool_)
-    places = np.stack([_position(found) for found in findings])
+    detoured = np.zeros(distance.shape, dtype=np.bool_)
+    near = (distance <= SIGMAS) & ~np.eye(len(findings), dtype=np.bool_)
+    if paths is None or not near.any():
+        return detoured
+    asked = np.flatnonzero(near.any(axis=1))
+    near = near[np.ix_(asked, asked)]
+    places = np.stack([_position(findings[i]) for i in asked])
     straight = np.linalg.norm(places[:, None] - places[None], axis=2)
     allowed = DETOUR * straight + STEPS * paths.spacing_m
-    reach_m = float(allowed[distance <= SIGMAS].max())
-    ways = paths.between(places, [found.normal for found in findings], reach_m)
-    detoured: NDArray[np.bool_] = ways > allowed
+    normals = [findings[i].normal for i in asked]
+    ways = paths.between(places, normals, float(allowed[near].max()))
+    detoured[np.ix_(asked, asked)] = ways > allowed
     return detoured
 
 

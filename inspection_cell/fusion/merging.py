@@ -38,6 +38,8 @@ class Merged:
 
     def bad_without(self, view: ViewKey) -> float:
         """How probable it is that it makes the part bad, had the view not been heard."""
+        if not self.testimony.hears(view):
+            return self.bad
         return self.testimony.without(view).probability * self.beyond
 
     @property

@@ -33,6 +33,10 @@ class Testimony:
         """All that speak, in a canonical order."""
         return tuple(sorted({*self.shown, *self.measured, *self.missed}))
 
+    def hears(self, view: ViewKey) -> bool:
+        """Whether a view speaks."""
+        return view in self.shown or view in self.measured or view in self.missed
+
     def without(self, view: ViewKey) -> 'Testimony':
         """What is left when one view is not heard."""
         kept = (

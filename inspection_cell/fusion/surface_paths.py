@@ -40,7 +40,9 @@ class SurfacePaths:
         pairs = pairs[_joined(reference, points, normals, pairs, LIFT * self.spacing_m)]
         lengths = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
         count = len(points)
-        self._net = csr_matrix((lengths, (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+        # Both ways in the matrix: SciPy would add the way back anew at every search.
+        there = csr_matrix((lengths, (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+        self._net = there + there.T
 
     def between(
         self, positions: Points, normals: Sequence[NDArray[np.float64] | None], reach_m: float
@@ -56,7 +58,7 @@ class SurfacePaths:
             return np.empty((0, 0))
         entries, offsets = self._entries(positions, normals)
         ways: NDArray[np.float64] = dijkstra(
-            self._net, directed=False, indices=entries, limit=reach_m
+            self._net, directed=True, indices=entries, limit=reach_m
         )[:, entries]
         total = ways + offsets[:, None] + offsets[None]
         np.fill_diagonal(total, 0.0)

@@ -79,6 +79,9 @@ class Detection(StrictModel):
     """Model folder, relative to the recipe's folder or to the data folder's models."""
     image_size: int | None = Field(default=None, ge=32, le=8192)
     """Longest side that the network sees, pixels; default: the image's own."""
+    window: Literal['part', 'image'] = 'part'
+    """What of an image the network sees: the part with a margin, where calibration, mesh and pose
+    tell where it is and `image_size` is not given; or all of it."""
     classes: dict[str, ClassLimit] = Field(default={})
     """Defect classes and what is allowed of them."""
     features: tuple[Feature, ...] = ()

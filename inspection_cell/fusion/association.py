@@ -140,7 +140,7 @@ def _detoured(
     near = (distance <= SIGMAS) & ~np.eye(len(findings), dtype=np.bool_)
     if paths is None or not near.any():
         return detoured
-    asked = np.flatnonzero(near.any(axis=1))
+    asked = np.flatnonzero(near.any(axis=1)).tolist()
     near = near[np.ix_(asked, asked)]
     places = np.stack([_position(findings[i]) for i in asked])
     straight = np.linalg.norm(places[:, None] - places[None], axis=2)

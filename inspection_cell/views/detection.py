@@ -21,6 +21,8 @@ from inspection_cell.views.masks import Masks
 from inspection_cell.views.presence import Expected, missing_findings
 from inspection_cell.views.proof import PresenceProof
 from inspection_cell.views.slicing import detector_for_sensor
+from inspection_cell.views.tiles import cutting, moved
+from inspection_cell.views.windows import PartWindows
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class DetectionInspector:
         self._detection = recipe.file.detection
         self._proof = PresenceProof(self._detection, recipe.file.silhouette, reference)
         self._masks = Masks(recipe, reference)
+        self._windows = PartWindows(recipe, reference)
         self._detector = detector
         self._sliced: Detector | None = None
         self._evidence = evidence
@@ -95,7 +98,7 @@ class DetectionInspector:
     def _detect(
         self, observations: Sequence[Observation], usable: dict[int, Image]
     ) -> dict[int, Detections]:
-        """Detections by index: one call for whole images, one for those that are sliced."""
+        """Detections by index: one call for those seen at once, one for those that are sliced."""
         calls: dict[int, list[int]] = {}
         detectors: dict[int, Detector] = {}
         for index in usable:
@@ -103,10 +106,15 @@ class DetectionInspector:
             detectors[id(detector)] = detector
             calls.setdefault(id(detector), []).append(index)
         detections: dict[int, Detections] = {}
+        windows = {index: self._windows.of(observations[index]) for index in usable}
         for key, indices in calls.items():
-            found = detectors[key].detect([usable[index] for index in indices])
+            seen = [_seen(usable[index], windows[index]) for index in indices]
+            found = detectors[key].detect(seen)
             detections.update(zip(indices, found, strict=True))
-        return detections
+        return {
+            index: found if (window := windows[index]) is None else moved(found, window)
+            for index, found in detections.items()
+        }
 
     def _detector_of(self, sensor: str) -> Detector:
         """The recipe has one section `slicing`: all sensors that it names share a detector."""
@@ -210,6 +218,10 @@ def _usable(observation: Observation) -> Image:
             f'calibration says, got {width}×{height}'
         )
     return image
+
+
+def _seen(image: Image, window: NDArray[np.intp] | None) -> Image:
+    return image if window is None else cutting(image, window)
 
 
 def _key(finding: Finding) -> tuple[str, bytes]:

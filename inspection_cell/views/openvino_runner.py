@@ -5,7 +5,7 @@ OpenVINO's CPU plug-in crashes on quantised networks with dynamic shapes (openvi
 """
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from inspection_cell.errors import ModelError
 from inspection_cell.model_file import Precision, Task
 from inspection_cell.views.heads import UNKNOWN, check_outputs
 
-SHAPES = 6  # compiled networks kept; a cell's cameras and tiles have fewer
+SHAPES = 16  # compiled networks kept; a cell's windows and tiles have fewer
 PARALLEL = 4  # images computed at the same time at most
 Outputs = tuple[NDArray[np.floating], ...]
 
@@ -65,15 +65,14 @@ class OpenVinoRunner:
         """Outputs of each image (H, W, 3), B, G, R; never dependent on the other images."""
         with self._lock:
             if len(images) == 1:
-                return _side_by_side((self._for(images[0].shape).single,), images)
-            outputs: list[Outputs] = [()] * len(images)
-            for shape in dict.fromkeys(image.shape for image in images):
-                places = [place for place, image in enumerate(images) if image.shape == shape]
-                chosen = [images[place] for place in places]
-                found = _side_by_side(self._for(shape).parallel, chosen)
-                for place, output in zip(places, found, strict=True):
-                    outputs[place] = output
-            return outputs
+                return _side_by_side([self._for(images[0].shape).single], images)
+            used: Counter[tuple[int, ...]] = Counter()
+            requests = []
+            for image in images:
+                parallel = self._for(image.shape).parallel
+                requests.append(parallel[used[image.shape] % len(parallel)])
+                used[image.shape] += 1
+            return _side_by_side(requests, images, min(self._threads, PARALLEL))
 
     def _for(self, shape: tuple[int, ...]) -> _Compiled:
         compiled = self._compiled.pop(shape, None) or self._compile(shape)
@@ -88,7 +87,7 @@ class OpenVinoRunner:
             return _Compiled(single[0], single)
         parallel = self._requests(shape, min(self._threads, PARALLEL))
         noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
-        (first,), (second,) = (_side_by_side(way, [noise]) for way in (single, parallel))
+        (first,), (second,) = (_side_by_side(way, [noise]) for way in (single[:1], parallel[:1]))
         same = all(np.array_equal(*pair) for pair in zip(first, second, strict=True))
         return _Compiled(single[0] if same else parallel[0], parallel)
 
@@ -151,17 +150,19 @@ def _with_eight_bit_input(network: Any) -> Any:  # noqa: ANN401
     return steps.build()
 
 
-def _side_by_side(requests: Sequence[Any], images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
-    """Outputs of images of one shape; the requests take turns."""
+def _side_by_side(
+    requests: Sequence[Any], images: Sequence[NDArray[np.uint8]], at_once: int = 1
+) -> list[Outputs]:
+    """Outputs of images, each by its own request; one request may be named several times."""
     outputs: list[Outputs] = []
     for number, image in enumerate(images):
-        request = requests[number % len(requests)]
-        if number >= len(requests):
-            outputs.append(_finished(request))
-        request.get_input_tensor().data[0] = image
-        request.start_async()
-    for number in range(len(outputs), len(images)):
-        outputs.append(_finished(requests[number % len(requests)]))
+        waiting = requests[len(outputs) : number]
+        while len(waiting) >= at_once or any(one is requests[number] for one in waiting):
+            outputs.append(_finished(waiting[0]))
+            waiting = waiting[1:]
+        requests[number].get_input_tensor().data[0] = image
+        requests[number].start_async()
+    outputs += [_finished(one) for one in requests[len(outputs) :]]
     return outputs
 
 

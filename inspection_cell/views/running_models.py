@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inspection_cell.cell import Camera, Cell
+from inspection_cell.cell import Cell
 from inspection_cell.detection_file import Detection
 from inspection_cell.errors import ModelError
 from inspection_cell.evidence import EvidenceFolder
@@ -23,6 +23,7 @@ from inspection_cell.views.detection import DetectionInspector
 from inspection_cell.views.detections import Detector
 from inspection_cell.views.detectors import choose, load_detector
 from inspection_cell.views.slicing import detector_for_sensor
+from inspection_cell.views.windows import PartWindows
 
 INSPECTIONS_KEPT = 4  # the robot holds one part at a time: the others have all their images
 
@@ -120,7 +121,8 @@ class RunningModels:
         detector = shared or load_detector(folder, size)
         by_camera = self._detectors(recipe.file.detection, detector)
         if shared is None or part_type not in self._running:
-            _warm(by_camera, self._cell.cameras)  # never one in work: it serves one thread
+            # Never one in work: it serves one thread.
+            _warm(by_camera, self._images(recipe))
         inspectors = self._inspectors(recipe, detector, by_camera)
         return RunningModel(part_type, folder, size, detector, inspectors)
 
@@ -129,6 +131,25 @@ class RunningModels:
         own = {n: detector_for_sensor(detector, detection, n) for n in self._cell.cameras}
         sliced = next((one for one in own.values() if one is not detector), detector)
         return {name: one if one is detector else sliced for name, one in own.items()}
+
+    def _images(self, recipe: Recipe) -> list[dict[str, Image]]:
+        """Black images as the cameras' will be seen, whole and in each presentation.
+
+        A camera that tells its size only while it runs is left out.
+        """
+        windows = PartWindows(recipe, self._references[recipe.part_type])
+        known = {
+            name: (camera.intrinsics.value(), camera.pose.transform())
+            for name, camera in self._cell.cameras.items()
+            if camera.intrinsics is not None
+        }
+        whole = {name: (one.width, one.height) for name, (one, _) in known.items()}
+        sizes = [whole]
+        for presentation, held in recipe.file.presentations.items():
+            looking = {name: known[name] for name in held.sensors if name in known}
+            seen = {name: windows.size(presentation, *one) for name, one in looking.items()}
+            sizes.append({name: size or whole[name] for name, size in seen.items()})
+        return [{name: _black(size) for name, size in together.items()} for together in sizes]
 
     def _inspectors(
         self, recipe: Recipe, detector: Detector, by_camera: Mapping[str, Detector]
@@ -153,17 +174,28 @@ class RunningModels:
         return None
 
 
-def _warm(detectors: Mapping[str, Detector], cameras: Mapping[str, Camera]) -> None:
-    """Look at black images of the cameras' sizes, each size alone and all cameras at once.
+def _warm(detectors: Mapping[str, Detector], seen: Sequence[Mapping[str, Image]]) -> None:
+    """Look at black images, each size alone and all that come together at once.
 
     Libraries compile for a size, and grow their buffers, when they first see it: the first part
-    must not wait for that. A camera that tells its size only while it runs is left out.
+    must not wait for that.
+
+    Args:
+        detectors: by camera.
+        seen: what the cameras show at the same time.
     """
     for detector in {id(one): one for one in detectors.values()}.values():
-        own = [cameras[name] for name, one in detectors.items() if one is detector]
-        known = [camera.intrinsics for camera in own if camera.intrinsics is not None]
-        images = [Image(np.zeros((size.height, size.width, 3), dtype=np.uint8)) for size in known]
-        for image in {image.pixels.shape: image for image in images}.values():
+        own = [
+            [image for name, image in together.items() if detectors[name] is detector]
+            for together in seen
+        ]
+        for image in {image.pixels.shape: image for images in own for image in images}.values():
             detector.detect([image])
-        if len(images) > 1:
-            detector.detect(images)
+        for images in own:
+            if len(images) > 1:
+                detector.detect(images)
+
+
+def _black(size: tuple[int, int]) -> Image:
+    width, height = size
+    return Image(np.zeros((height, width, 3), dtype=np.uint8))

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from inspection_cell.detection_file import Detection
 from inspection_cell.observations import Image
 from inspection_cell.views.detections import AroundDetector, Detections, Detector
-from inspection_cell.views.tiles import concatenated, cut_sides, merge, tile_starts
+from inspection_cell.views.tiles import (
+    concatenated,
+    cut_sides,
+    cutting,
+    merge,
+    moved,
+    tile_starts,
+)
 
 
 def detector_for_sensor(detector: Detector, detection: Detection, sensor: str) -> Detector:
@@ -47,7 +54,7 @@ class SlicedDetector(AroundDetector):
         """The boxes of each 8 bit image, best first; one for what several tiles show."""
         placed = [self.tiles_of(image) for image in images]
         cuttings = [
-            _cutting(image, tile)
+            cutting(image, tile)
             for image, tiles in zip(images, placed, strict=True)
             for tile in tiles
         ]
@@ -85,27 +92,12 @@ class SlicedDetector(AroundDetector):
         return both.chosen(np.argsort(-both.scores, kind='stable'))
 
 
-def _cutting(image: Image, tile: NDArray[np.intp]) -> Image:
-    x0, y0, x1, y1 = tile
-    return Image(image.pixels[y0:y1, x0:x1])
-
-
 def _from_tiles(found: Sequence[Detections], tiles: NDArray[np.intp], image: Image) -> Detections:
     height, width = image.pixels.shape[:2]
-    moved = [_moved(one, tile) for one, tile in zip(found, tiles, strict=True)]
+    placed = [moved(one, tile) for one, tile in zip(found, tiles, strict=True)]
     cut = [
         cut_sides(one.boxes_px, tile.astype(np.float64), (width, height))
-        for one, tile in zip(moved, tiles, strict=True)
+        for one, tile in zip(placed, tiles, strict=True)
     ]
-    numbers = np.repeat(np.arange(len(tiles)), [len(one) for one in moved])
-    return merge(concatenated(moved), numbers, np.concatenate(cut))
-
-
-def _moved(found: Detections, tile: NDArray[np.intp]) -> Detections:
-    corner = tile[:2].astype(np.float64)
-    return Detections(
-        found.boxes_px + np.tile(corner, 2),
-        found.scores,
-        found.labels,
-        tuple(polygon + corner for polygon in found.polygons_px),
-    )
+    numbers = np.repeat(np.arange(len(tiles)), [len(one) for one in placed])
+    return merge(concatenated(placed), numbers, np.concatenate(cut))

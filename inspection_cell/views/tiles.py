@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from inspection_cell.observations import Image
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.overlap import areas, iou_matrix, shared_areas
 
@@ -21,6 +22,23 @@ def tile_starts(length: int, tile_px: int, overlap_px: int) -> tuple[int, ...]:
         return (0,)
     count = -(-(length - overlap_px) // (tile_px - overlap_px))
     return tuple(int(start) for start in np.linspace(0, length - tile_px, count).round())
+
+
+def cutting(image: Image, tile: NDArray[np.intp]) -> Image:
+    """The pixels of a tile (4,) x0, y0, x1, y1; nothing is copied."""
+    x0, y0, x1, y1 = tile
+    return Image(image.pixels[y0:y1, x0:x1])
+
+
+def moved(found: Detections, tile: NDArray[np.intp]) -> Detections:
+    """What a tile shows, in pixels of its image."""
+    corner = tile[:2].astype(np.float64)
+    return Detections(
+        found.boxes_px + np.tile(corner, 2),
+        found.scores,
+        found.labels,
+        tuple(polygon + corner for polygon in found.polygons_px),
+    )
 
 
 def cut_sides(found: Boxes, tile: Boxes, size: tuple[int, int]) -> NDArray[np.bool_]:

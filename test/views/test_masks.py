@@ -58,6 +58,7 @@ def bracket():
     """The bracket's recipe for cameras alone, its mesh, and the zones of this file."""
     recipe = load_recipe(CONFIG / 'recipes' / 'bracket' / 'recipe.yaml')
     content = recipe.file.model_dump()
+    content['detection']['window'] = 'image'  # the detector below knows whole pictures
     content.update(surface=None, coverage={'minimum': 0.1, 'by': 'camera'})
     content.update(zones=ZONES, fusion={})
     for held in content['presentations'].values():

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
 
 from inspection_cell.errors import DataError
 from inspection_cell.geometry import Points, Transform, invert, rotate_vectors, transform_points
@@ -76,6 +77,16 @@ class ReferenceMesh:
     def bounds_m(self) -> tuple[Points, Points]:
         """The least and the greatest corner (3,) of the bounding box, metres."""
         return self.vertices.min(axis=0), self.vertices.max(axis=0)
+
+    @cached_property
+    def outermost(self) -> Points:
+        """(K, 3) points that bound the part in every image: its hull, and samples on its faces.
+
+        The samples are for lenses that bend straight edges outwards.
+        """
+        flat = np.linalg.matrix_rank(self.vertices - self.vertices[0]) < 3  # a sheet has no hull
+        hull = self.vertices if flat else self.vertices[ConvexHull(self.vertices).vertices]
+        return np.concatenate([hull, self.samples])
 
     @cached_property
     def diagonal_m(self) -> float:

@@ -17,11 +17,13 @@ from inspection_cell.findings import Finding, Presence, PresenceStatus
 from inspection_cell.geometry import Intrinsics, Transform, transform_points
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.views.detections import Detections
+from inspection_cell.views.windows import image_bounds
 
 MISSED_SCORE = 0.6  # of a feature that should be there and of which the detector sees no trace
 MIN_FEATURES = 2  # one match alone may be chance
 OCCLUSION_M = 2e-3  # features stand out of, or lie sunk in, the reference by no more than this
 MAX_INCIDENCE_COS = 0.26  # 75°: flatter, a feature is hardly seen
+OUTLINE_MARGIN_PX = 8  # beside what the part covers
 REDUCTION = 4  # the silhouette is compared at a quarter of the resolution
 MIN_CONTRAST = 12.0  # grey levels by which a part at least differs from its background
 BORDER_SHARE = 0.04  # of the image's height: where the background is measured
@@ -186,14 +188,19 @@ def rendered_outline(
 ) -> NDArray[np.bool_]:
     """The reference's outline at this pose, (H, W) of `shape`, by ray casting."""
     height, width = shape[:2]
-    scale = (intrinsics.width / width, intrinsics.height / height)
-    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
-    centres = np.column_stack([columns.ravel(), rows.ravel()]) * scale + (
-        (scale[0] - 1) / 2,
-        (scale[1] - 1) / 2,
-    )
+    scale = np.array([intrinsics.width / width, intrinsics.height / height])
+    bounds = image_bounds(reference, intrinsics, transform_part_to_sensor, OUTLINE_MARGIN_PX)
+    if bounds is None:
+        bounds = np.array([0, 0, intrinsics.width, intrinsics.height])
+    left, top = (bounds[:2] // scale).astype(int)
+    right, bottom = np.ceil(bounds[2:] / scale).astype(int)
+    columns, rows = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
+    centres = np.column_stack([columns.ravel(), rows.ravel()]) * scale + (scale - 1) / 2
     ranges, _ = reference.cast(transform_part_to_sensor, intrinsics.rays(centres))
-    outline: NDArray[np.bool_] = np.isfinite(ranges).reshape(height, width)
+    outline = np.zeros((height, width), dtype=np.bool_)
+    outline[top:bottom, left:right] = np.isfinite(ranges).reshape(columns.shape)[
+        : height - top, : width - left
+    ]
     return outline
 
 

@@ -6,13 +6,10 @@ part. Its place follows from the pose that the robot reports. A part that does n
 window is looked for in the whole image.
 """
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull
 
-from inspection_cell.geometry import Intrinsics, Points, Transform, invert, transform_points
+from inspection_cell.geometry import Intrinsics, Transform, invert, transform_points
 from inspection_cell.observations import Observation
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
@@ -20,7 +17,34 @@ from inspection_cell.reference import ReferenceMesh
 MARGIN_PX = 32  # beside the part at the pose that the recipe names
 LEAST_MARGIN_PX = 16  # beside the part at the pose that is reported
 STEP_PX = 128  # sides are multiples: few sizes
+SAME_RAY_COS = 1.0 - 1e-6  # about 0.1°
 WORTH = 0.85  # of the image's pixels, from which on it is taken whole
+
+
+def image_bounds(
+    reference: ReferenceMesh,
+    camera: Intrinsics,
+    transform_part_to_sensor: Transform,
+    margin_px: int,
+) -> NDArray[np.intp] | None:
+    """(4,) x0, y0, x1, y1 of what the part covers of an image, with a margin.
+
+    Returns:
+        None where it covers nothing, and where its projection cannot be trusted: behind the
+        camera, and where the distortion folds what lies outside the image into it.
+    """
+    points = transform_points(transform_part_to_sensor, reference.outermost)
+    pixels = camera.project(points)
+    if not np.isfinite(pixels).all():
+        return None
+    cosines = np.einsum('ij,ij->i', camera.rays(pixels), points) / np.linalg.norm(points, axis=1)
+    if cosines.min() < SAME_RAY_COS:
+        return None
+    low, high = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0))
+    limits = np.tile([camera.width, camera.height], 2)
+    corners = np.concatenate([low - margin_px, high + margin_px]).clip(0, limits)
+    bounds: NDArray[np.intp] = corners.astype(np.intp)
+    return bounds if (bounds[2:] > bounds[:2]).all() else None
 
 
 class PartWindows:
@@ -45,9 +69,10 @@ class PartWindows:
             return None
         presentation, sensor = observation.view.presentation, observation.transform_sensor_to_cell
         size = self.size(presentation, camera, sensor)
-        if size is None:
+        if size is None or self._reference is None:
             return None
-        bounds = self._bounds(camera, observation.transform_part_to_sensor, LEAST_MARGIN_PX)
+        pose = observation.transform_part_to_sensor
+        bounds = image_bounds(self._reference, camera, pose, LEAST_MARGIN_PX)
         if bounds is None or (bounds[2:] - bounds[:2] > size).any():
             return None
         image = np.array([camera.width, camera.height])
@@ -69,7 +94,8 @@ class PartWindows:
         return self._sizes[key]
 
     def _size(self, camera: Intrinsics, pose: Transform) -> tuple[int, int] | None:
-        bounds = self._bounds(camera, pose, MARGIN_PX)
+        assert self._reference is not None
+        bounds = image_bounds(self._reference, camera, pose, MARGIN_PX)
         if bounds is None:
             return None
         width, height = (bounds[2:] - bounds[:2]).tolist()
@@ -77,26 +103,3 @@ class PartWindows:
         height = min(height + -height % STEP_PX, camera.height)
         is_worth_it = width * height <= WORTH * camera.width * camera.height
         return (width, height) if is_worth_it else None
-
-    def _bounds(
-        self, camera: Intrinsics, pose: Transform, margin_px: int
-    ) -> NDArray[np.intp] | None:
-        """(4,) what the part covers of the image, with a margin; None: nothing, or who knows."""
-        pixels = camera.project(transform_points(pose, self._hull))
-        if not np.isfinite(pixels).all():
-            return None
-        low, high = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0))
-        limits = np.array([camera.width, camera.height])
-        corners = np.concatenate([low - margin_px, high + margin_px]).clip(0, np.tile(limits, 2))
-        bounds: NDArray[np.intp] = corners.astype(np.intp)
-        return bounds if (bounds[2:] > bounds[:2]).all() else None
-
-    @cached_property
-    def _hull(self) -> Points:
-        """What bounds the part in every image."""
-        assert self._reference is not None
-        vertices = self._reference.vertices
-        if np.linalg.matrix_rank(vertices - vertices[0]) < 3:  # a sheet has no hull
-            return vertices
-        hull: Points = vertices[ConvexHull(vertices).vertices]
-        return hull

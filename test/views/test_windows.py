@@ -12,6 +12,8 @@ from inspection_cell.recipe import RecipeFile, load_recipe
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.views.detection import DetectionInspector
 from inspection_cell.views.detections import Detections
+from inspection_cell.views.presence import rendered_outline
+from inspection_cell.views.windows import image_bounds
 
 CAMERA = Intrinsics(1280, 960, 1400.0, 1400.0, 639.5, 479.5)
 HELD = 'top'
@@ -138,3 +140,31 @@ def test_what_a_view_shows_does_not_depend_on_the_others(recipe):
     alone = [inspected(recipe, view)[1][0] for view in views]
     for one, other in zip(together, alone, strict=True):
         assert one.findings[0].box_px.tolist() == other.findings[0].box_px.tolist()
+
+
+def test_a_lens_that_bends_edges_outwards_does_not_push_the_part_out_of_its_bounds():
+    bent = replace(CAMERA, distortion=(-0.35, 0.12, 0.0, 0.0))
+    pose = from_rpy((0.02, -0.04, 0.12), (0.2, -0.3, 0.4))
+    x0, y0, x1, y1 = image_bounds(block(), bent, pose, 0)
+    columns, rows = np.meshgrid(np.arange(0, 1280, 4), np.arange(0, 960, 4))
+    pixels = np.column_stack([columns.ravel(), rows.ravel()])
+    hit = np.isfinite(block().cast(pose, bent.rays(pixels))[0])
+    low, high = pixels[hit].min(axis=0), pixels[hit].max(axis=0)
+    assert (low >= np.array([x0, y0]) - 1).all()
+    assert (high <= np.array([x1, y1]) + 1).all()
+    assert ((high - low) >= np.array([x1 - x0, y1 - y0]) - 10).all()
+
+
+def test_where_the_lens_folds_the_outside_into_the_image_no_bounds_are_told():
+    folding = replace(CAMERA, distortion=(-0.5, 0.0, 0.0, 0.0))
+    assert image_bounds(block(), folding, from_rpy((0.25, 0.0, 0.12), np.zeros(3)), 0) is None
+
+
+def test_an_outline_is_the_same_whether_rays_are_cast_beside_the_part_or_not():
+    pose = from_rpy((0.05, 0.02, AWAY_M), (0.3, 0.2, 1.0))
+    outline = rendered_outline(block(), CAMERA, pose, (240, 320))
+    columns, rows = np.meshgrid(np.arange(320), np.arange(240))
+    centres = np.column_stack([columns.ravel(), rows.ravel()]) * 4 + 1.5
+    everywhere = np.isfinite(block().cast(pose, CAMERA.rays(centres))[0]).reshape(240, 320)
+    assert outline.any()
+    assert np.array_equal(outline, everywhere)

@@ -63,6 +63,7 @@ setup(
         'console_scripts': [
             f'{NAME} = {NAME}.cli:main',
             *(f'{node}_node = {NAME}.nodes.{node}_node:main' for node in NODES),
+            f'one_process = {NAME}.nodes.one_process:main',
         ],
     },
     zip_safe=False,

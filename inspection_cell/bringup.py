@@ -33,14 +33,21 @@ class Remapping:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """One node: which module runs, under which name, with what."""
+    """One process of the cell: which module runs, under which name, with what.
+
+    Attributes:
+        name: of the node; of the process alone where several nodes share it.
+        nodes: those that share the process; empty: it is one node.
+        essential: whether no part can be inspected without it.
+    """
 
     module: str
     name: str
     namespace: str
     parameters: tuple[Parameter, ...] = ()
     remappings: tuple[Remapping, ...] = ()
-    essential: bool = True  # without the node no part can be inspected
+    nodes: tuple[str, ...] = ()
+    essential: bool = True
 
     @property
     def executable(self) -> str:
@@ -49,7 +56,9 @@ class NodeSpec:
 
     def arguments(self) -> list[str]:
         """The node's command line after the module's name."""
-        arguments = ['--ros-args', '-r', f'__node:={self.name}', '-r', f'__ns:=/{self.namespace}']
+        arguments = [*self.nodes, '--ros-args', '-r', f'__ns:=/{self.namespace}']
+        if not self.nodes:  # they would all get the same name
+            arguments += ['-r', f'__node:={self.name}']
         for remapping in self.remappings:
             arguments += ['-r', f'{remapping.original}:={remapping.replacement}']
         for parameter in self.parameters:
@@ -107,6 +116,20 @@ def cell_nodes(cell: Cell, recipes: Sequence[Recipe], data_dir: Path) -> tuple[N
     nodes = [_node(cell, name, shared) for name in names]
     # Last: its start must not delay the others.
     return (*nodes, replace(_node(cell, 'view_node', shared), essential=False))
+
+
+def in_one_process(specs: Sequence[NodeSpec]) -> NodeSpec:
+    """The same nodes in one process, with the parameters that they share."""
+    first = specs[0]
+    names = tuple(spec.name for spec in specs)
+    return NodeSpec(
+        'inspection_cell.nodes.one_process',
+        'one_process',
+        first.namespace,
+        first.parameters,
+        first.remappings,
+        names,
+    )
 
 
 def source_node(cell: Cell, recipes: Sequence[Recipe], source: Simulated | Stored) -> NodeSpec:

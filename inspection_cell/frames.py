@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-from inspection_cell.cell import Cell
-
 
 @dataclass(frozen=True, slots=True)
 class Frames:
@@ -13,9 +11,10 @@ class Frames:
     prefix: str
 
     @classmethod
-    def of(cls, cell: Cell) -> Self:
-        """As the nodes of the cell stamp their messages."""
-        return cls(f'{cell.file.name}/')
+    def of(cls, namespace: str) -> Self:
+        """As the nodes in a namespace stamp their messages; the root namespace has no prefix."""
+        name = namespace.strip('/')
+        return cls(f'{name}/' if name else '')
 
     @property
     def cell(self) -> str:

@@ -167,6 +167,11 @@ class Intrinsics:
         """The (3, 3) camera matrix."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, pixels."""
+        return self.width, self.height
+
     def project(self, points_camera: NDArray[np.floating]) -> NDArray[np.float64]:
         """Pixels (N, 2) of (N, 3) points in metres; NaN for points not in front of the camera."""
         points = np.asarray(points_camera, dtype=np.float64).reshape(-1, 3)

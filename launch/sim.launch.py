@@ -9,27 +9,29 @@ from launch.substitutions import LaunchConfiguration
 
 from inspection_cell.bringup import Simulated, client_node, load_recipes, source_node
 from inspection_cell.cell import load_cell
-from inspection_cell.locations import demo_cell, user_data_folder
-from inspection_cell.nodes.launching import argument, environment_actions, node_action, paths
+from inspection_cell.locations import demo_cell
+from inspection_cell.nodes.launching import (
+    CELL_ARGUMENTS,
+    SWITCH,
+    argument,
+    is_on,
+    node_action,
+    paths,
+)
 from inspection_cell.outcome import write_orders
 from inspection_cell.part_orders import simulated_orders
 
-CELL_ARGUMENTS = ('cell', 'recipes', 'data_dir')
 CELL_LAUNCH = str(Path(__file__).with_name('cell.launch.py'))
 ARGUMENTS = (
     DeclareLaunchArgument(
         'cell', default_value=str(demo_cell()), description='Path of the cell.yaml.'
     ),
+    *(one for one in CELL_ARGUMENTS if one.name != 'local_only'),
     DeclareLaunchArgument(
-        'recipes',
-        default_value='',
-        description='Paths of recipe.yaml files, separated by spaces; '
-        'empty: every ../recipes/*/recipe.yaml beside the cell.yaml that fits it.',
-    ),
-    DeclareLaunchArgument(
-        'data_dir',
-        default_value=str(user_data_folder()),
-        description='Folder for records, evidence and promoted models.',
+        'local_only',
+        default_value='true',
+        choices=SWITCH,
+        description='Whether the nodes are found on this machine only.',
     ),
     DeclareLaunchArgument(
         'parts', default_value='20', description='How many simulated parts exist.'
@@ -46,7 +48,7 @@ ARGUMENTS = (
     DeclareLaunchArgument(
         'client',
         default_value='true',
-        choices=['true', 'false'],
+        choices=SWITCH,
         description='Whether to have every part inspected; else goals are awaited.',
     ),
 )
@@ -58,19 +60,19 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     recipes = load_recipes(cell, paths(context, 'recipes'))
     faults = tuple(argument(context, 'faults').split())
     source = Simulated(int(argument(context, 'seed')), int(argument(context, 'parts')), faults)
-    actions = [node_action(source_node(cell, recipes, source))]
-    if argument(context, 'client') == 'true':
+    actions = [node_action(context, source_node(cell, recipes, source))]
+    if is_on(context, 'client'):
         parts_file = Path(argument(context, 'data_dir')).expanduser() / 'runs' / 'launch.jsonl'
         write_orders(parts_file, simulated_orders(cell, recipes, source))
-        actions.append(node_action(client_node(cell, parts_file)))
+        actions.append(node_action(context, client_node(cell, parts_file)))
     return actions
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Arguments, transport settings, simulator, cell."""
+    """Arguments, cell, simulator; all on this machine unless told otherwise."""
+    names = ('cell', *(one.name for one in CELL_ARGUMENTS))
     include = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(CELL_LAUNCH),
-        launch_arguments=[(name, LaunchConfiguration(name)) for name in CELL_ARGUMENTS],
+        launch_arguments=[(name, LaunchConfiguration(name)) for name in names],
     )
-    settings = environment_actions(local_only=True)
-    return LaunchDescription([*ARGUMENTS, *settings, include, OpaqueFunction(function=start)])
+    return LaunchDescription([*ARGUMENTS, include, OpaqueFunction(function=start)])

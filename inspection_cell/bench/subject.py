@@ -18,14 +18,15 @@ def bench_model(settings: Settings) -> ModelFolder:
     return load_model_folder(settings.model or find_model(bench_recipe()))
 
 
-def with_finer_scanner(cell: Cell, sensor: str, finer: int = 2) -> Cell:
+def with_finer_scanner(cell: Cell, sensor: str, finer: float = 2.0) -> Cell:
     """The cell with a scanner of so many times more points per side."""
     scanner = cell.scanners[sensor]
     coarse = scanner.intrinsics
     if coarse is None:
         raise DataError(f'{cell.path}: expected intrinsics of {sensor}, there are none')
     scaled = coarse.model_copy(
-        update={key: getattr(coarse, key) * finer for key in ('width', 'height', 'fx', 'fy')}
+        update={key: round(getattr(coarse, key) * finer) for key in ('width', 'height')}
+        | {key: getattr(coarse, key) * finer for key in ('fx', 'fy')}
         | {key: (getattr(coarse, key) + 0.5) * finer - 0.5 for key in ('cx', 'cy')}
     )
     sensors = {**cell.file.sensors, sensor: scanner.model_copy(update={'intrinsics': scaled})}

@@ -8,7 +8,13 @@ from typing import Annotated
 import typer
 from rich.status import Status
 
-from inspection_cell.bringup import Simulated, Stored, cell_nodes, load_recipes
+from inspection_cell.bringup import (
+    Simulated,
+    Stored,
+    cell_nodes,
+    in_one_process,
+    load_recipes,
+)
 from inspection_cell.cell import Cell, load_cell
 from inspection_cell.cell_run import Followed, Watcher, in_words, run_parts
 from inspection_cell.cli.console import (
@@ -79,16 +85,26 @@ def replay(
     _inspect(loaded, recipes, source, stored_orders(data), data_dir, as_json=json)
 
 
-def run(cell: CellOption, recipe: RecipeOption = None, data_dir: DataDirOption = None) -> None:
+def run(
+    cell: CellOption,
+    recipe: RecipeOption = None,
+    data_dir: DataDirOption = None,
+    one_process: Annotated[
+        bool, typer.Option('--one-process', help='All nodes in one process, for small machines.')
+    ] = False,
+) -> None:
     """Run the cell's nodes, without ros2 launch, until Ctrl-C."""
     loaded = load_cell(cell)
     recipes = load_recipes(loaded, recipe or [])
     nodes = cell_nodes(loaded, recipes, data_dir or user_data_folder())
+    names = ', '.join(node.name for node in nodes)
+    if one_process:
+        nodes = (in_one_process(nodes),)
     _warn_of_shared_memory(len(nodes))
     with NodeProcesses(process_environment()) as processes:
         for node in nodes:
             processes.start(node)
-        OUT.print(f'{loaded.file.name}: {", ".join(n.name for n in nodes)}; Ctrl-C ends them')
+        OUT.print(f'{loaded.file.name}: {names}; Ctrl-C ends them')
         while (ended := processes.ended()) is None:
             signal.sigtimedwait([], 0.5)
     say_error(in_words(ended))

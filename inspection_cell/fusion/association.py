@@ -146,7 +146,7 @@ def _detoured(
     straight = np.linalg.norm(places[:, None] - places[None], axis=2)
     allowed = DETOUR * straight + STEPS * paths.spacing_m
     normals = [findings[i].normal for i in asked]
-    ways = paths.between(places, normals, float(allowed[near].max()))
+    ways = paths.between(places, normals, np.where(near, allowed, 0.0).max(axis=1))
     detoured[np.ix_(asked, asked)] = ways > allowed
     return detoured
 

@@ -102,7 +102,7 @@ class Fuser:
     def warm(self) -> None:
         """Prepare now what the first inspection would wait for."""
         if self.paths is not None:
-            self.paths.between(np.zeros((1, 3)), [None], 0.0)
+            self.paths.between(np.zeros((1, 3)), [None], np.zeros(1))
         self.known  # noqa: B018
         if self.visibility is not None:
             self.visibility.prepare()

@@ -45,21 +45,22 @@ class SurfacePaths:
         self._net = there + there.T
 
     def between(
-        self, positions: Points, normals: Sequence[NDArray[np.float64] | None], reach_m: float
+        self,
+        positions: Points,
+        normals: Sequence[NDArray[np.float64] | None],
+        reach_m: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Lengths (N, N) of the ways between places on the surface, metres; inf beyond `reach_m`.
+        """Lengths (N, N) of the ways between places on the surface, metres; inf beyond reach.
 
         Args:
             positions: (N, 3) on or near the surface, part frame.
             normals: outward at each, where it is known: a place belongs to its own side.
-            reach_m: longer ways are not looked for.
+            reach_m: (N,) how far from each place ways are looked for, at least.
         """
         if not len(positions):
             return np.empty((0, 0))
         entries, offsets = self._entries(positions, normals)
-        ways: NDArray[np.float64] = dijkstra(
-            self._net, directed=True, indices=entries, limit=reach_m
-        )[:, entries]
+        ways = self._ways(entries, reach_m)
         total = ways + offsets[:, None] + offsets[None]
         np.fill_diagonal(total, 0.0)
         straight = np.linalg.norm(positions[:, None] - positions[None], axis=2)
@@ -67,6 +68,20 @@ class SurfacePaths:
         next_door = (ways <= REACH * self.spacing_m) & alike
         found: NDArray[np.float64] = np.where(next_door, straight, np.maximum(total, straight))
         return found
+
+    def _ways(
+        self, entries: NDArray[np.intp], reach_m: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Lengths (N, N) over the net; a search costs by the square of its reach."""
+        ways = np.full((len(entries), len(entries)), np.inf)
+        classes = np.ceil(np.log2(np.maximum(reach_m, self.spacing_m)))
+        for one in np.unique(classes):
+            rows = np.flatnonzero(classes == one)
+            limit_m = float(reach_m[rows].max())
+            found = dijkstra(self._net, directed=True, indices=entries[rows], limit=limit_m)
+            ways[rows] = found[:, entries]
+        shorter: NDArray[np.float64] = np.minimum(ways, ways.T)
+        return shorter
 
     def _entries(
         self, positions: Points, normals: Sequence[NDArray[np.float64] | None]

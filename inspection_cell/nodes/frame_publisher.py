@@ -31,7 +31,7 @@ class FramePublisher:
     def __init__(self, node: Node, cell: Cell) -> None:
         """Publish where the sensors are."""
         self._node = node
-        self._frames = Frames.of(cell)
+        self._frames = Frames.of(node.get_namespace())
         self._part: Transform | None = None
         self._open = TFMessage is not None
         if not self._open:

@@ -163,23 +163,26 @@ class StopSignals:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def run(make: Callable[[], ManagedNode[Any]], threads: int = 1) -> int:
-    """Run a node until Ctrl-C or SIGTERM; return the exit status of the process.
+def run(*makes: Callable[[], ManagedNode[Any]]) -> int:
+    """Run nodes until Ctrl-C or SIGTERM; return the exit status of the process.
 
     Args:
-        make: creates the node, once ROS is initialised.
-        threads: of the executor.
+        makes: each creates a node, once ROS is initialised. Callbacks of one node never run at
+            the same time, those of several do.
     """
     stop = StopSignals()
     rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
-    node = None
+    nodes: list[ManagedNode[Any]] = []
+    several = len(makes) > 1
+    executor = MultiThreadedExecutor(len(makes)) if several else SingleThreadedExecutor()
     try:
-        node = make()
-        executor = MultiThreadedExecutor(threads) if threads > 1 else SingleThreadedExecutor()
-        executor.add_node(node)
-        node.begin(node.trigger_configure)
+        for make in makes:
+            nodes.append(make())
+            executor.add_node(nodes[-1])
+            nodes[-1].begin(nodes[-1].trigger_configure)
         stop.interrupts = False  # what is half opened could not be closed
-        node.begin(node.trigger_activate)
+        for node in nodes:
+            node.begin(node.trigger_activate)
         while not stop.asked:
             executor.spin_once(timeout_sec=STOP_WITHIN_S)
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -189,7 +192,9 @@ def run(make: Callable[[], ManagedNode[Any]], threads: int = 1) -> int:
         return 1
     finally:
         stop.ignore()
-        if node is not None:
+        if several:
+            executor.shutdown()  # no callback of one node while another is closed
+        for node in reversed(nodes):
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()

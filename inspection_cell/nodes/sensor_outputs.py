@@ -14,6 +14,7 @@ from sensor_msgs.msg import Image as ImageMsg
 from std_msgs.msg import Empty
 
 from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner
+from inspection_cell.frames import Frames
 from inspection_cell.nodes.conversions.poses import camera_info_to_msg, stamp_to_msg
 from inspection_cell.nodes.conversions.sensor_data import image_to_msg, scan_to_msg
 from inspection_cell.nodes.conversions.signals import signal_to_msg
@@ -41,7 +42,7 @@ class SensorOutputs:
     def __init__(self, node: Node, cell: Cell) -> None:
         """Create publishers and triggers for every sensor of the cell."""
         self._node = node
-        self._prefix = f'{cell.file.name}/'
+        self._frames = Frames.of(node.get_namespace())
         self._outgoing: dict[str, Outgoing] = {}
         self._data: dict[str, Publisher] = {}
         self._info: dict[str, Publisher] = {}
@@ -75,7 +76,7 @@ class SensorOutputs:
 
     def prepare(self, frame: SensorFrame) -> Outgoing:
         """The messages of one frame; slow for big data, so not for the executor."""
-        frame_id = f'{self._prefix}{frame.sensor}_optical_frame'
+        frame_id = self._frames.optical(frame.sensor)
         messages: list[tuple[Publisher, Any]] = []
         if frame.sensor in self._info and frame.intrinsics is not None:
             info = camera_info_to_msg(frame.intrinsics, frame_id=frame_id)

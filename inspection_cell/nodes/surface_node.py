@@ -86,7 +86,7 @@ class SurfaceNode(InspectorNode[PointCloud2, SurfaceInspector, SurfaceInspection
             colours = deviation_rgb(result.deviation_mm, surface.tolerance_mm)
             msg = deviation_to_msg(result.points_part, result.deviation_mm, colours)
             msg.header.stamp = view.message.header.stamp
-            msg.header.frame_id = Frames.of(self._cell).part
+            msg.header.frame_id = Frames.of(self.get_namespace()).part
             publisher.publish(msg)
 
 

@@ -105,7 +105,7 @@ class ViewNode(ManagedNode[CellParams]):
         if part is None:
             self.get_logger().error(f'verdict on {msg.part_id}: no recipe {msg.part_type!r}')
             return
-        markers = markers_to_msg(part.of(verdict_from_msg(msg)), Frames.of(self._cell))
+        markers = markers_to_msg(part.of(verdict_from_msg(msg)), Frames.of(self.get_namespace()))
         if msg is self._newest:
             self._markers.publish(markers)
 

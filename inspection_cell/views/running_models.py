@@ -133,7 +133,7 @@ class RunningModels:
         return {name: one if one is detector else sliced for name, one in own.items()}
 
     def _images(self, recipe: Recipe) -> list[dict[str, Image]]:
-        """Black images as the cameras' will be seen, whole and in each presentation.
+        """Black images as the cameras' will be seen together in each presentation.
 
         A camera that tells its size only while it runs is left out.
         """
@@ -143,13 +143,14 @@ class RunningModels:
             for name, camera in self._cell.cameras.items()
             if camera.intrinsics is not None
         }
-        whole = {name: (one.width, one.height) for name, (one, _) in known.items()}
-        sizes = [whole]
-        for presentation, held in recipe.file.presentations.items():
-            looking = {name: known[name] for name in held.sensors if name in known}
-            seen = {name: windows.size(presentation, *one) for name, one in looking.items()}
-            sizes.append({name: size or whole[name] for name, size in seen.items()})
-        return [{name: _black(size) for name, size in together.items()} for together in sizes]
+        return [
+            {
+                name: _black(windows.size(presentation, *known[name]) or known[name][0].size)
+                for name in held.sensors
+                if name in known
+            }
+            for presentation, held in recipe.file.presentations.items()
+        ]
 
     def _inspectors(
         self, recipe: Recipe, detector: Detector, by_camera: Mapping[str, Detector]

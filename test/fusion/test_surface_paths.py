@@ -15,7 +15,7 @@ def paths(world):
 
 def way_mm(paths, one_mm, other_mm, normals=(None, None)):
     places = np.array([one_mm, other_mm]) / 1000.0
-    return paths.between(places, normals, 0.5)[0, 1] * 1000.0
+    return paths.between(places, normals, np.full(len(places), 0.5))[0, 1] * 1000.0
 
 
 def test_on_one_face_the_way_is_the_straight_line_and_little_more(paths):
@@ -36,11 +36,11 @@ def test_it_is_symmetric_and_zero_to_itself(paths):
     places = np.column_stack(
         [generator.uniform(-45, 45, 8), generator.uniform(-25, 25, 8), np.full(8, 2.0)]
     )
-    ways = paths.between(places / 1000.0, [UP] * 8, 0.5)
+    ways = paths.between(places / 1000.0, [UP] * 8, np.full(8, 0.5))
     assert np.allclose(ways, ways.T)
     assert (np.diag(ways) == 0).all()
 
 
 def test_beyond_the_reach_nothing_is_looked_for(paths):
     places = np.array([[-0.04, 0.0, 0.002], [0.04, 0.0, 0.002]])
-    assert np.isinf(paths.between(places, [UP, UP], 0.02)[0, 1])
+    assert np.isinf(paths.between(places, [UP, UP], np.full(2, 0.02))[0, 1])

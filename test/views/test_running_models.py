@@ -61,14 +61,24 @@ def recipes():
     return [load_recipe(path) for path in demo_recipes()]
 
 
-def test_one_detector_serves_all_part_types_and_has_seen_the_cameras_sizes(cell, tmp_path, loaded):
+def test_one_detector_serves_all_part_types_and_has_seen_images(cell, tmp_path, loaded):
     models = running(cell, tmp_path, *recipes())
     (detector,) = loaded
-    assert [(960, 1280)] in detector.shown
-    assert [(960, 1280)] * 3 in detector.shown
+    assert detector.shown
     by_camera = {models.inspector('i', 'bracket', name) for name in cell.cameras}
     assert len(by_camera) == 1  # so that their images go in one call
     assert models.inspector('i', 'ring', 'left') not in by_camera
+
+
+def test_whole_images_are_warm_where_the_recipe_asks_for_them(cell, tmp_path, loaded):
+    bracket = recipes()[0]
+    detection = bracket.file.detection.model_copy(update={'window': 'image'})
+    running(
+        cell,
+        tmp_path,
+        replace(bracket, file=bracket.file.model_copy(update={'detection': detection})),
+    )
+    assert loaded[0].shown[:2] == [[(960, 1280)], [(960, 1280)] * 3]
 
 
 def test_the_parts_windows_are_warm_alone_and_as_they_come_together(cell, tmp_path, loaded):

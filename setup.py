@@ -6,7 +6,10 @@ from setuptools import find_packages, setup
 
 NAME = 'inspection_cell'
 SHARE = f'share/{NAME}'
-NODES = ('cell', 'client', 'detection', 'process', 'reject', 'replay', 'sim', 'surface', 'view')
+NODES = (
+    *('cell', 'client', 'detection', 'process', 'program', 'reject', 'replay', 'sim', 'surface'),
+    'view',
+)
 TRAIN = ['nncf>=3', 'onnx>=1.17', 'pycocotools>=2.0.8', 'scikit-learn>=1.5', 'ultralytics>=8.4']
 # The same library; on this platform its plain wheel brings CUDA, which we do not use.
 OPEN3D = [

@@ -111,6 +111,8 @@ def cell_nodes(cell: Cell, recipes: Sequence[Recipe], data_dir: Path) -> tuple[N
         names.append('surface_node')
     if cell.process_sensors:
         names.append('process_node')
+    if cell.file.robot.led_by == 'program':
+        names.append('program_node')
     names.append('cell_node')
     shared = (*_files(cell, recipes), Parameter('data_dir', str(data_dir)))
     nodes = [_node(cell, name, shared) for name in names]

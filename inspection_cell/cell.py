@@ -153,8 +153,11 @@ Sensor = Annotated[Camera | Scanner | ProcessSensor, Field(discriminator='kind')
 
 
 class Robot(StrictModel):
-    """The robot side: who serves PresentPart."""
+    """The robot side, and who leads: the cell asks for poses, or the robot's program calls."""
 
+    led_by: Literal['cell', 'program'] = 'cell'
+    """`cell`: the robot side serves PresentPart. `program`: the robot's program calls the services
+    begin_part, capture_presentation, finish_part and part_placed, which the cell then serves."""
     action: str = 'present_part'
     """Name of the PresentPart action, relative to the cell's namespace."""
     timeout_s: Seconds = 20.0

@@ -12,6 +12,7 @@ from inspection_cell.bringup import (
     Stored,
     cell_nodes,
     client_node,
+    in_one_process,
     load_recipes,
     source_node,
     swap_client,
@@ -140,3 +141,22 @@ def test_a_swap_is_asked_for_in_the_cells_namespace_or_in_none():
     anywhere = swap_client('', 'ring', None).arguments()
     assert '__ns:=/' in anywhere
     assert 'model:=""' in anywhere
+
+
+def test_a_robot_program_that_leads_gets_its_services(cell):
+    robot = cell.file.robot.model_copy(update={'led_by': 'program'})
+    led = replace(cell, file=cell.file.model_copy(update={'robot': robot}))
+    started = modules(cell_nodes(led, (), Path('/data')))
+    assert started - modules(cell_nodes(cell, (), Path('/data'))) == {'program_node'}
+
+
+def test_the_nodes_of_a_cell_can_share_a_process_with_their_parameters(cell):
+    specs = cell_nodes(cell, load_recipes(cell, demo_recipes()), Path('/data'))
+    together = in_one_process(specs)
+    words = together.arguments()
+    assert words[: len(specs)] == [spec.name for spec in specs]
+    assert words[len(specs)] == '--ros-args'
+    assert '__ns:=/demo' in words
+    assert not any(word.startswith('__node:=') for word in words)
+    assert together.parameters == specs[0].parameters
+    assert together.essential

@@ -19,6 +19,7 @@ NODES = {
         'cell_node',
         'detection_node',
         'process_node',
+        'program_node',
         'reject_node',
         'surface_node',
         'view_node',

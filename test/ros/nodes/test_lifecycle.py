@@ -35,6 +35,7 @@ ENDS = {
 }
 CLASSES = {
     'cell_node': 'CellNode',
+    'program_node': 'ProgramNode',
     'reject_node': 'RejectNode',
     'surface_node': 'SurfaceNode',
     'view_node': 'ViewNode',

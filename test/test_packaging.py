@@ -198,7 +198,7 @@ def test_every_node_file_has_an_executable():
             for item in ast.parse(path.read_text()).body
         )
     }
-    assert nodes | {'one_process'} == files
+    assert nodes == files
 
 
 @pytest.mark.parametrize('file', sorted(MESSAGES.glob('*/*.*')), ids=lambda path: path.name)

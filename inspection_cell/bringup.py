@@ -104,7 +104,7 @@ def load_recipes(cell: Cell, paths: Sequence[Path]) -> tuple[Recipe, ...]:
 
 def cell_nodes(cell: Cell, recipes: Sequence[Recipe], data_dir: Path) -> tuple[NodeSpec, ...]:
     """The nodes of the cell itself: only those that its sensors need."""
-    names = ['reject_node']
+    names = [] if cell.file.disposition.only_watches else ['reject_node']
     if cell.cameras:
         names.append('detection_node')
     if cell.scanners:
@@ -146,7 +146,10 @@ def source_node(cell: Cell, recipes: Sequence[Recipe], source: Simulated | Store
 
 def client_node(cell: Cell, parts_file: Path) -> NodeSpec:
     """The node that has the parts of a parts file inspected, one after the other."""
-    return _node(cell, 'client_node', (Parameter('parts', str(parts_file)),))
+    parameters = [Parameter('parts', str(parts_file))]
+    if cell.file.disposition.only_watches:
+        parameters.append(Parameter('disposition_timeout_s', 0.0))  # nobody will tell
+    return _node(cell, 'client_node', tuple(parameters))
 
 
 def swap_client(namespace: str, part_type: str, model: Path | None) -> NodeSpec:

@@ -167,8 +167,9 @@ class Robot(StrictModel):
 class Disposition(StrictModel):
     """Where parts go and how the reject side learns of them."""
 
-    kind: Literal['robot_place', 'gate', 'belt'] = 'robot_place'
-    """`robot_place`: the robot puts the part where told; `gate`, `belt`: an actuator diverts."""
+    kind: Literal['robot_place', 'gate', 'belt', 'shadow'] = 'robot_place'
+    """`robot_place`: the robot puts the part where told; `gate`, `belt`: an actuator diverts;
+    `shadow`: another station decides, the cell judges and records beside it and moves nothing."""
     buffer: int = Field(default=1, ge=1, le=100)
     """Parts that may wait between inspection and gate; robot_place allows only 1."""
     part_present_topic: str = ''
@@ -193,6 +194,11 @@ class Disposition(StrictModel):
     fail-safe: a broken wire lets parts pass."""
     pulse_ms: Milliseconds = 100.0
     """Length of the pulse, ms."""
+
+    @property
+    def only_watches(self) -> bool:
+        """Whether the cell has no say in where parts go."""
+        return self.kind == 'shadow'
 
     @model_validator(mode='after')
     def _consistent(self) -> Self:

@@ -50,10 +50,16 @@ class GoalInWork:
         if self._why and self._entered:
             guarded(self._services.logger, what, self._give_up)
         if self._entered:
-            self._services.station.traffic.decided(self._task.inspection_id)
+            self._decided()
             self._services.heartbeat.end(self._task.inspection_id)
         if not self._services.stopping.is_set():  # when it is, nobody spins any more
             self._handle.execute(self._finish)
+
+    def _decided(self) -> None:
+        station, inspection_id = self._services.station, self._task.inspection_id
+        station.traffic.decided(inspection_id)
+        if station.cell.file.disposition.only_watches:  # nobody will say where the part went
+            station.traffic.disposed(inspection_id)
 
     def check(self) -> None:
         """Raise StoppedError when the inspection must end."""

@@ -29,7 +29,12 @@ class Permits:
         self._timer = node.create_timer(period_s, self._repeat, clock=steady)
 
     def grant(self, inspection_id: str, part_id: str) -> None:
-        """Let one part pass, until it is disposed of or nobody decided in time."""
+        """Let one part pass, until it is disposed of or nobody decided in time.
+
+        A cell that only watches grants nothing.
+        """
+        if self._settings.only_watches:
+            return
         permit = Release(inspection_id=inspection_id, part_id=part_id)
         permit.valid_for_s = self._settings.release_valid_s
         with self._lock:

@@ -154,8 +154,11 @@ class ProgramNode(ManagedNode[CellParams]):
             return response
         if not (part.all_captured or part.is_over):
             self._abandon(part, 'finish_part was called before all poses were captured')
+        watches = self._cell.file.disposition.only_watches
         await self._until(
-            part, lambda: (part.ended and part.command) or part.never_began, self._finish_s
+            part,
+            lambda: (part.ended and (part.command or watches)) or part.never_began,
+            self._finish_s,
         )
         if part.ended is not None:
             verdict = part.ended.verdict

@@ -26,7 +26,8 @@ class Readiness:
                 lacking.append(f'no inspector listens to {name} on {sensor.topic}')
             if sensor.trigger.topic and not self._node.count_subscribers(sensor.trigger.topic):
                 lacking.append(f'nobody listens to the trigger {sensor.trigger.topic} of {name}')
-        if not self._node.count_subscribers('release'):
+        watches = self._cell.file.disposition.only_watches
+        if not watches and not self._node.count_subscribers('release'):
             lacking.append('no reject side listens for permits')
         return '; '.join(lacking)
 

@@ -10,6 +10,7 @@ from inspection_cell_msgs.msg import (
     CellState,
     Decision,
     Disposition,
+    Release,
     Verdict,
 )
 from rclpy.action import ActionClient
@@ -277,3 +278,19 @@ def test_a_cell_that_stops_diverts_the_part_in_work(line):
     line.world.until(lambda: line.commands)
     assert line.commands[0].action == ActuatorCommand.DIVERT
     assert line.commands[0].part_id == 'p-1'
+
+
+def test_a_cell_that_only_watches_judges_and_records_and_releases_nothing(
+    make_world, robot_side, files
+):
+    files.edit('kind: robot_place', 'kind: shadow')
+    line = Line(make_world(), robot_side(files.scan()), without=(RejectNode,))
+    line.world.until(lambda: line.states and line.states[-1].state == CellState.READY)
+    permits = line.world.hear(Release, 'release')
+    for part_id in ('p-1', 'p-2', 'p-3'):
+        answer = line.answer(line.send(part_id))
+        assert answer.result.verdict.decision.value == Decision.ACCEPT
+    assert permits == line.commands == line.dispositions == []
+    store = RecordStore(files.data)
+    assert [record.verdict.decision.name for record in store.list()] == ['ACCEPT'] * 3
+    store.close()

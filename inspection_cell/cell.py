@@ -40,15 +40,25 @@ class Stamp(StrictModel):
 class Trigger(StrictModel):
     """How a sensor is made to expose."""
 
-    kind: Literal['free_running', 'software'] = 'free_running'
-    """`free_running` sends frames by itself; `software` exposes when a message arrives."""
+    kind: Literal['free_running', 'software', 'service', 'pulse'] = 'free_running'
+    """`free_running` sends frames by itself; `software` exposes when a message arrives, `service`
+    when it is called (std_srvs/Trigger); `pulse` switches an output that is wired to the sensor:
+    std_msgs/Bool true, and false after `pulse_ms`."""
     topic: str = ''
-    """Topic (std_msgs/Empty) that triggers; required for `software`."""
+    """Topic that triggers; required for `software` and `pulse`."""
+    message: Literal['empty', 'bool'] = 'empty'
+    """What a `software` trigger sends: std_msgs/Empty, or std_msgs/Bool true."""
+    service: str = ''
+    """Name of the std_srvs/Trigger service; required for `service`."""
+    pulse_ms: Milliseconds = 5.0
+    """Length of a `pulse`, ms."""
 
     @model_validator(mode='after')
-    def _topic_for_software(self) -> Self:
-        if (self.kind == 'software') != bool(self.topic):
-            raise ValueError('topic is required for software triggers and for no other kind')
+    def _one_way(self) -> Self:
+        if (self.kind in ('software', 'pulse')) != bool(self.topic):
+            raise ValueError('topic is required for software and pulse triggers, and for no other')
+        if (self.kind == 'service') != bool(self.service):
+            raise ValueError('service is required for service triggers, and for no other kind')
         return self
 
 
@@ -106,10 +116,12 @@ class _PosedSensor(_Sensor):
 
 
 class Camera(_PosedSensor):
-    """A camera that publishes sensor_msgs/Image."""
+    """A camera that publishes sensor_msgs/Image or sensor_msgs/CompressedImage."""
 
     kind: Literal['camera']
     """Which kind of sensor this is."""
+    transport: Literal['raw', 'compressed'] = 'raw'
+    """`raw`: sensor_msgs/Image; `compressed`: sensor_msgs/CompressedImage, jpeg or png."""
     camera_info_topic: str = ''
     """Topic of sensor_msgs/CameraInfo; empty when `intrinsics` are given here."""
     intrinsics: CameraIntrinsics | None = None

@@ -8,7 +8,6 @@ from inspection_cell_msgs.msg import Verdict as VerdictMsg
 from inspection_cell_msgs.msg import ViewFindings as ViewFindingsMsg
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from std_msgs.msg import Empty
 
 from inspection_cell.cell import Cell
 from inspection_cell.disposition import Disposition
@@ -24,6 +23,7 @@ from inspection_cell.nodes.conversions.findings import view_findings_from_msg
 from inspection_cell.nodes.conversions.rejecting import disposition_from_msg
 from inspection_cell.nodes.conversions.verdicts import verdict_to_msg
 from inspection_cell.nodes.qos import RELIABLE, publisher_events
+from inspection_cell.nodes.triggers import Triggers
 
 
 class CellTopics:
@@ -38,11 +38,7 @@ class CellTopics:
         self._disposed = disposed
         self._captures = self._publisher(Capture, 'capture')
         self._verdicts = self._publisher(VerdictMsg, 'verdict')
-        self._triggers = {
-            name: self._publisher(Empty, sensor.trigger.topic)
-            for name, sensor in cell.sensors.items()
-            if sensor.trigger.kind == 'software'
-        }
+        self._triggers = Triggers(node, cell)
         self._arrivals: Publisher | None = None
         if not cell.file.disposition.part_present_topic:
             self._arrivals = self._publisher(PartArrived, 'part_arrived')
@@ -58,7 +54,8 @@ class CellTopics:
         """Close the topics."""
         for subscription in self._heard:
             self._node.destroy_subscription(subscription)
-        publishers = [self._captures, self._verdicts, *self._triggers.values()]
+        self._triggers.close()
+        publishers = [self._captures, self._verdicts]
         for publisher in publishers + ([self._arrivals] if self._arrivals else []):
             self._node.destroy_publisher(publisher)
 
@@ -72,11 +69,9 @@ class CellTopics:
         return int(self._node.get_clock().now().nanoseconds)
 
     def publish_capture(self, order: CaptureOrder) -> None:
-        """Publish a capture request, then the software triggers of its sensors."""
+        """Publish a capture request, then trigger its sensors."""
         self._captures.publish(capture_order_to_msg(order))
-        for sensor in order.sensors:
-            if sensor in self._triggers:
-                self._triggers[sensor].publish(Empty())
+        self._triggers.fire(order.sensors)
 
     def announce(self, inspection_id: str, part_id: str) -> None:
         """Say that the part goes to the reject side; nothing where that has its own sensor."""

@@ -3,15 +3,21 @@
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rclpy.publisher import Publisher
+from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
 from inspection_cell.cell import Camera, Cell
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.nodes.camera_geometry import CameraGeometry
 from inspection_cell.nodes.capture_edge import CapturedView
-from inspection_cell.nodes.conversions.sensor_data import image_from_msg, image_to_msg
+from inspection_cell.nodes.conversions.sensor_data import (
+    compressed_from_msg,
+    image_from_msg,
+    image_to_msg,
+)
 from inspection_cell.nodes.diagnosis import Reading
 from inspection_cell.nodes.inspector_node import InspectorNode
 from inspection_cell.nodes.model_swap import ModelSwap
@@ -23,7 +29,7 @@ from inspection_cell.views.detection import DetectionInspector, ImageInspection
 from inspection_cell.views.running_models import RunningModels
 
 
-class DetectionNode(InspectorNode[ImageMsg, DetectionInspector, ImageInspection]):
+class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
     """Detects defects and features in the images of the recipes' views."""
 
     message_type = ImageMsg
@@ -38,6 +44,11 @@ class DetectionNode(InspectorNode[ImageMsg, DetectionInspector, ImageInspection]
     def sensors_of(self, cell: Cell) -> Mapping[str, Camera]:
         """The cameras."""
         return cell.cameras
+
+    def message_of(self, sensor: str) -> type[Any]:
+        """Raw or compressed images."""
+        kind: type[Any] = CompressedImage if self._is_compressed(sensor) else ImageMsg
+        return kind
 
     def load(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
         """Load each model once; they have run when this returns."""
@@ -76,12 +87,12 @@ class DetectionNode(InspectorNode[ImageMsg, DetectionInspector, ImageInspection]
         ]
         return [*super().readings(), *models]
 
-    def inspector_of(self, view: CapturedView[ImageMsg]) -> DetectionInspector | None:
+    def inspector_of(self, view: CapturedView[Any]) -> DetectionInspector | None:
         """Who looks at this inspection: the model that saw its first image."""
         order = view.order
         return self._models.inspector(order.inspection_id, order.part_type, view.key.sensor)
 
-    def observe(self, view: CapturedView[ImageMsg]) -> Observation:
+    def observe(self, view: CapturedView[Any]) -> Observation:
         """Decode one image."""
         camera = self._cell.cameras[view.key.sensor]
         recipe = self._recipes[view.order.part_type]
@@ -91,11 +102,19 @@ class DetectionNode(InspectorNode[ImageMsg, DetectionInspector, ImageInspection]
             view.order.inspection_id,
             view.key,
             view.captured.exposure_start_ns,
-            image_from_msg(view.message),
+            self._image(view),
             view.order.transform_part_to_cell,
             camera.pose.transform(),
             geometry.intrinsics() if geometry else None,
         )
+
+    def _image(self, view: CapturedView[Any]) -> Image:
+        if self._is_compressed(view.key.sensor):
+            return compressed_from_msg(view.message)
+        return image_from_msg(view.message)
+
+    def _is_compressed(self, sensor: str) -> bool:
+        return self._cell.cameras[sensor].transport == 'compressed'
 
     def inspect(
         self, inspector: DetectionInspector, observations: Sequence[Observation]
@@ -103,7 +122,7 @@ class DetectionNode(InspectorNode[ImageMsg, DetectionInspector, ImageInspection]
         """Look at all images in one call of the detector."""
         return inspector.inspect_each(observations)
 
-    def show(self, view: CapturedView[ImageMsg], result: ImageInspection) -> None:
+    def show(self, view: CapturedView[Any], result: ImageInspection) -> None:
         """Publish the annotated image, if somebody looks."""
         publisher = self._shown[view.key.sensor]
         if result.annotated is not None and publisher.get_subscription_count():

@@ -73,6 +73,10 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         """Which sensors this node looks through."""
         raise NotImplementedError
 
+    def message_of(self, sensor: str) -> type[M]:
+        """What a sensor publishes."""
+        return self.message_type
+
     def load(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
         """Make the inspectors and warm them up."""
         raise NotImplementedError
@@ -116,7 +120,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             self.at_once,
         )
         self._edges = {
-            name: CaptureEdge(self, name, sensor, self.message_type, self._captured)
+            name: CaptureEdge(self, name, sensor, self.message_of(name), self._captured)
             for name, sensor in self.sensors_of(self._cell).items()
         }
         self._orders = self.create_subscription(Capture, 'capture', self._on_capture, RELIABLE)

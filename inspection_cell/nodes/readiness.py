@@ -2,7 +2,7 @@
 
 from rclpy.node import Node
 
-from inspection_cell.cell import Cell
+from inspection_cell.cell import Cell, Trigger
 from inspection_cell.nodes.presenting import Presenter
 
 
@@ -24,12 +24,18 @@ class Readiness:
             lacking += self._publisher_of(name, sensor.topic)
             if not self._node.count_subscribers(sensor.topic):
                 lacking.append(f'no inspector listens to {name} on {sensor.topic}')
-            if sensor.trigger.topic and not self._node.count_subscribers(sensor.trigger.topic):
-                lacking.append(f'nobody listens to the trigger {sensor.trigger.topic} of {name}')
+            lacking += self._trigger_of(name, sensor.trigger)
         watches = self._cell.file.disposition.only_watches
         if not watches and not self._node.count_subscribers('release'):
             lacking.append('no reject side listens for permits')
         return '; '.join(lacking)
+
+    def _trigger_of(self, name: str, trigger: Trigger) -> list[str]:
+        if trigger.topic and not self._node.count_subscribers(trigger.topic):
+            return [f'nobody listens to the trigger {trigger.topic} of {name}']
+        if trigger.service and not self._node.count_services(trigger.service):
+            return [f'nobody serves the trigger {trigger.service} of {name}']
+        return []
 
     def _publisher_of(self, name: str, topic: str) -> list[str]:
         if self._node.count_publishers(topic):

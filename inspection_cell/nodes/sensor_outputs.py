@@ -1,25 +1,27 @@
 """Sensor topics of a cell without hardware: the same messages on the same triggers."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from inspection_cell_msgs.msg import ProcessSignal
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.subscription import Subscription
 from rclpy.timer import Timer
-from sensor_msgs.msg import CameraInfo, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
 from sensor_msgs.msg import Image as ImageMsg
-from std_msgs.msg import Empty
 
 from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner
 from inspection_cell.frames import Frames
 from inspection_cell.nodes.conversions.poses import camera_info_to_msg, stamp_to_msg
-from inspection_cell.nodes.conversions.sensor_data import image_to_msg, scan_to_msg
+from inspection_cell.nodes.conversions.sensor_data import (
+    compressed_to_msg,
+    image_to_msg,
+    scan_to_msg,
+)
 from inspection_cell.nodes.conversions.signals import signal_to_msg
 from inspection_cell.nodes.part_source import SensorFrame
-from inspection_cell.nodes.qos import RELIABLE, SENSOR_RELIABLE
+from inspection_cell.nodes.qos import SENSOR_RELIABLE
+from inspection_cell.nodes.trigger_inputs import TriggerInput
 from inspection_cell.observations import Image, Scan
 
 FREE_RUNNING_PERIOD_S = 0.2
@@ -47,20 +49,23 @@ class SensorOutputs:
         self._data: dict[str, Publisher] = {}
         self._info: dict[str, Publisher] = {}
         self._timer: Timer | None = None
-        self._triggers: list[Subscription] = []
+        self._triggers: list[TriggerInput] = []
+        self._compressed: set[str] = set()
         free_running = []
         for name, sensor in cell.sensors.items():
             kind = MESSAGES[type(sensor)]
+            if isinstance(sensor, Camera) and sensor.transport == 'compressed':
+                kind = CompressedImage
+                self._compressed.add(name)
             self._data[name] = node.create_publisher(kind, sensor.topic, SENSOR_RELIABLE)
             if isinstance(sensor, Camera) and sensor.camera_info_topic:
                 topic = sensor.camera_info_topic
                 self._info[name] = node.create_publisher(CameraInfo, topic, SENSOR_RELIABLE)
-            if sensor.trigger.kind == 'software':
-                expose = _ignoring_message(partial(self.expose, name))
-                topic = sensor.trigger.topic
-                self._triggers.append(node.create_subscription(Empty, topic, expose, RELIABLE))
-            else:
+            if sensor.trigger.kind == 'free_running':
                 free_running.append(name)
+            else:
+                expose = partial(self.expose, name)
+                self._triggers.append(TriggerInput(node, sensor.trigger, expose))
         if free_running:
             expose_all = partial(self._expose_each, tuple(free_running))
             self._timer = node.create_timer(FREE_RUNNING_PERIOD_S, expose_all)
@@ -70,7 +75,7 @@ class SensorOutputs:
         for publisher in (*self._data.values(), *self._info.values()):
             self._node.destroy_publisher(publisher)
         for trigger in self._triggers:
-            self._node.destroy_subscription(trigger)
+            trigger.close()
         if self._timer is not None:
             self._node.destroy_timer(self._timer)
 
@@ -82,7 +87,8 @@ class SensorOutputs:
             info = camera_info_to_msg(frame.intrinsics, frame_id=frame_id)
             messages.append((self._info[frame.sensor], info))
         if isinstance(frame.data, Image):
-            data: Any = image_to_msg(frame.data, frame_id=frame_id)
+            to_msg = compressed_to_msg if frame.sensor in self._compressed else image_to_msg
+            data: Any = to_msg(frame.data, frame_id=frame_id)
         elif isinstance(frame.data, Scan):
             data = scan_to_msg(frame.data, frame_id=frame_id)
         else:
@@ -93,25 +99,19 @@ class SensorOutputs:
         """From now on the sensors see this; nothing while the robot moves."""
         self._outgoing = outgoing
 
-    def expose(self, sensor: str) -> None:
-        """Send what the sensor sees now."""
+    def expose(self, sensor: str) -> bool:
+        """Send what the sensor sees now; False when that is nothing."""
         outgoing = self._outgoing.get(sensor)
         if outgoing is None:
             self._node.get_logger().warning(f'{sensor} was triggered and sees no part')
-            return
+            return False
         stamp = stamp_to_msg(self._node.get_clock().now().nanoseconds)
         for publisher, message in outgoing:
             message.header.stamp = stamp
             publisher.publish(message)
+        return True
 
     def _expose_each(self, sensors: tuple[str, ...]) -> None:
         for sensor in sensors:
             if sensor in self._outgoing:
                 self.expose(sensor)
-
-
-def _ignoring_message(action: Callable[[], None]) -> Callable[[Empty], None]:
-    def called(_: Empty) -> None:
-        action()
-
-    return called

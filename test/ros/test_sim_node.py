@@ -105,7 +105,7 @@ def test_triggered_sensors_publish_frames_exposed_after_the_part_has_settled(ben
     told = load_cell(demo_cell()).cameras['left'].intrinsics
     assert (info.width, info.height, info.k[0]) == (told.width, told.height, told.fx)
     assert info.header == image.header
-    assert image.header.frame_id == 'demo/left_optical_frame'
+    assert image.header.frame_id == 'left_optical_frame'
     assert len(scan_from_msg(cloud).points) > 10_000
     for msg in (image, cloud):
         assert stamp_from_msg(msg.header.stamp) > settled_ns + 1_000_000

@@ -3,13 +3,16 @@
 import sys
 from array import array
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage, PointCloud2, PointField
 from sensor_msgs.msg import Image as ImageMsg
-from sensor_msgs.msg import PointCloud2, PointField
 
 from inspection_cell.capture.cloud_decoding import CloudField, decode_cloud
+from inspection_cell.capture.compressed_decoding import decode_compressed
 from inspection_cell.capture.image_decoding import decode_image
+from inspection_cell.errors import DataError
 from inspection_cell.nodes.conversions.poses import stamp_to_msg
 from inspection_cell.observations import Image, Scan
 
@@ -34,6 +37,22 @@ def image_from_msg(msg: ImageMsg) -> Image:
     return decode_image(
         msg.encoding, msg.width, msg.height, msg.step, bool(msg.is_bigendian), msg.data
     )
+
+
+def compressed_to_msg(image: Image, stamp_ns: int = 0, frame_id: str = '') -> CompressedImage:
+    """An 8 or 16 bit image as PNG: nothing is lost."""
+    done, file = cv2.imencode('.png', image.pixels)
+    if not done:
+        raise DataError(f'image {image.pixels.shape}: cannot be written as PNG')
+    msg = CompressedImage(format='png')
+    msg.header.stamp, msg.header.frame_id = stamp_to_msg(stamp_ns), frame_id
+    msg.data = _bytes_of(file)
+    return msg
+
+
+def compressed_from_msg(msg: CompressedImage) -> Image:
+    """The image of a JPEG or PNG file; raises DataError when malformed."""
+    return decode_compressed(msg.format, msg.data)
 
 
 def scan_to_msg(scan: Scan, stamp_ns: int = 0, frame_id: str = '') -> PointCloud2:

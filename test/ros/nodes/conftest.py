@@ -222,6 +222,10 @@ class RobotSide(Node):
         return PresentPart.Result(settled=settled, part_to_cell=goal.request.part_to_cell)
 
     def _triggered(self, _: Empty) -> None:
+        self.expose()
+
+    def expose(self) -> None:
+        """Send what the scanner sees."""
         if self.scan is not None:
             self._clouds.publish(scan_to_msg(self.scan, self.get_clock().now().nanoseconds))
 

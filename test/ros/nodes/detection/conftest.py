@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from inspection_cell_msgs.msg import Capture, Captured, ViewFindings
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 from ultralytics import YOLO
 from ultralytics.nn.tasks import DetectionModel
@@ -63,6 +63,7 @@ reference: {{mesh: plate.ply, units: mm}}
 {DETECTION}
   ignore: [screw]
 """
+TOPICS = {name: f'{name}/image_raw' for name in ('left', 'right')}
 CAMERA = Intrinsics(96, 64, 100.0, 100.0, 47.5, 31.5)
 
 
@@ -110,14 +111,14 @@ def pictures(files, models):
 class Bench:
     """detection_node with everything around it played by the test."""
 
-    def __init__(self, world):
+    def __init__(self, world, topics):
         self.world = world
         self.node = world.start(DetectionNode())
         self.captured = world.hear(Captured, 'captured')
         self.findings = world.hear(ViewFindings, 'findings')
         self.images = {
-            name: world.publisher(ImageMsg, f'{name}/image_raw', SENSOR_RELIABLE)
-            for name in ('left', 'right')
+            name: world.publisher(ImageMsg, topic, SENSOR_RELIABLE)
+            for name, topic in topics.items()
         }
         self.info = world.publisher(CameraInfo, 'left/camera_info', SENSOR_RELIABLE)
         self.orders = world.publisher(Capture, 'capture')
@@ -141,10 +142,11 @@ class Bench:
         self.world.until(lambda: all(edge.waits for edge in edges))
 
     def show(self, name='left', encoding=None, seed=3):
-        pixels = np.random.default_rng(seed).integers(0, 255, (64, 96, 3), dtype=np.uint8)
-        msg = image_to_msg(Image(pixels), self.world.now_ns(), f'pictures/{name}_optical_frame')
+        image = Image(np.random.default_rng(seed).integers(0, 255, (64, 96, 3), dtype=np.uint8))
+        msg = image_to_msg(image, self.world.now_ns(), f'pictures/{name}_optical_frame')
         msg.encoding = encoding or msg.encoding
         self.images[name].publish(msg)
+        return image
 
     def calibrate(self, camera=CAMERA):
         self.info.publish(camera_info_to_msg(camera))
@@ -166,4 +168,14 @@ class Bench:
 @pytest.fixture
 def bench(make_world, pictures):
     folder = pictures.recipe.parent
-    return Bench(make_world(f'recipes:=["{pictures.recipe}", "{folder / "mesh.yaml"}"]'))
+    world = make_world(f'recipes:=["{pictures.recipe}", "{folder / "mesh.yaml"}"]')
+    return Bench(world, TOPICS)
+
+
+@pytest.fixture
+def raw_and_compressed(make_world, pictures):
+    """The bench with a right camera that sends compressed images, and what publishes them."""
+    pictures.edit('topic: right/image_raw', 'topic: right/compressed, transport: compressed')
+    world = make_world(f'recipes:=["{pictures.recipe}"]')
+    bench = Bench(world, {'left': TOPICS['left']})
+    return bench, world.publisher(CompressedImage, 'right/compressed', SENSOR_RELIABLE)

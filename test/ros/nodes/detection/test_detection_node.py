@@ -9,7 +9,11 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMsg
 
 from inspection_cell.nodes.conversions.poses import stamp_to_msg
-from inspection_cell.nodes.conversions.sensor_data import image_from_msg, image_to_msg
+from inspection_cell.nodes.conversions.sensor_data import (
+    compressed_to_msg,
+    image_from_msg,
+    image_to_msg,
+)
 from inspection_cell.nodes.qos import SHOWN
 from inspection_cell.observations import Image
 
@@ -57,6 +61,31 @@ def test_an_unknown_encoding_is_malformed_and_both_cameras_answer(bench, picture
     status = {found.sensor: found.status for found in bench.findings}
     assert status == {'left': ViewFindings.MALFORMED, 'right': ViewFindings.OK}
     assert [answer.ok for answer in bench.captured] == [True, True]
+
+
+def test_a_compressed_image_gives_the_findings_of_the_raw_one(raw_and_compressed, pictures):
+    bench, compressed = raw_and_compressed
+    bench.order(pictures.recipe, sensors=('left', 'right'))
+    image = bench.show('left')
+    compressed.publish(compressed_to_msg(image, bench.world.now_ns()))
+    found = bench.findings_of('i-1', 2)
+    boxes = {
+        name: [(f.label, f.score, *f.box_px) for f in view.findings]
+        for name, view in found.items()
+    }
+    assert boxes['left']
+    assert boxes['left'] == boxes['right']
+
+
+def test_a_compressed_image_that_is_cut_short_is_malformed(raw_and_compressed, pictures):
+    bench, compressed = raw_and_compressed
+    bench.order(pictures.recipe, sensors=('right',))
+    msg = compressed_to_msg(Image(np.zeros((64, 96, 3), dtype=np.uint8)), bench.world.now_ns())
+    msg.data = msg.data[:-20]
+    compressed.publish(msg)
+    found = bench.result()
+    assert found.status == ViewFindings.MALFORMED
+    assert 'cut short' in found.reason
 
 
 class Held:

@@ -59,6 +59,11 @@ class Judge:
         self.recipes = {recipe.part_type: recipe for recipe in recipes}
         self.fusers = {r.part_type: Fuser(r, self.cell, load_reference(r)) for r in recipes}
 
+    @property
+    def review_probability(self) -> float:
+        """From which on a person must look, the lowest of the recipes."""
+        return min(recipe.file.decision.review_probability for recipe in self.recipes.values())
+
     def admitted(self, part: Part) -> tuple[ViewFindings, ...]:
         """The views with what the recipe takes for a finding."""
         recipe = self.recipes[part.part_type]
@@ -146,6 +151,46 @@ def decisions(parts: Sequence[Part], verdicts: Sequence[Verdict]) -> dict[str, o
         'why': [f'{v.decision.name}: {v.reasons[0].text}' for _, v in rejects],
         'review_or_unknown_share': round(undecided / max(len(parts), 1), 4),
     }
+
+
+def rules(
+    parts: Sequence[Part],
+    views: Sequence[tuple[ViewFindings, ...]],
+    verdicts: Sequence[Verdict],
+    limit: float,
+) -> dict[str, object]:
+    """What each rule does at one limit, and how far it keeps good and bad parts apart."""
+    by_view = [list(scores_by_view(of).values()) for of in views]
+    bad = np.array([not part.good for part in parts])
+    scores = {
+        'fused': [verdict.bad_probability for verdict in verdicts],
+        'or': [max(one) for one in by_view],
+        'mean': [float(np.mean(one)) for one in by_view],
+    }
+    found: dict[str, object] = {'limit': limit}
+    for name, values in scores.items():
+        score = np.array(values)
+        found[name] = {
+            'false_rejects': int((score[~bad] >= limit).sum()),
+            'escapes': int((score[bad] < limit).sum()),
+            'margin': round(float(score[bad].min() - score[~bad].max()), 3),
+        }
+    return found
+
+
+def false_alarms(judge_: Judge, parts: Sequence[Part]) -> dict[str, int]:
+    """Findings of the classes' `min_score` or more in images of good parts."""
+    images = [(part, view) for part in parts for view in part.views if part.good]
+    images = [(part, view) for part, view in images if view.intrinsics is not None]
+    found = 0
+    for part, view in images:
+        detection = judge_.recipes[part.part_type].file.detection
+        limits = {} if detection is None else detection.classes
+        found += sum(
+            finding.label in limits and finding.score >= limits[finding.label].min_score
+            for finding in view.findings
+        )
+    return {'findings': found, 'images': len(images)}
 
 
 def matched(part: Part, verdict: Verdict, limits: float) -> Iterator[tuple[dict, Defect | None]]:
@@ -253,6 +298,8 @@ def main() -> None:
     verdicts, areas = compared(judge_, parts, views)
     report = {
         'auroc': areas,
+        'rules': rules(parts, views, verdicts, judge_.review_probability),
+        'false_alarms_on_good_parts': false_alarms(judge_, parts),
         'decisions': decisions(parts, verdicts),
         'defects': one_to_one(judge_, parts, verdicts),
     }

@@ -86,14 +86,16 @@ class Stored:
 def load_recipes(cell: Cell, paths: Sequence[Path]) -> tuple[Recipe, ...]:
     """Read recipes and check that they fit the cell.
 
-    Without paths these are the recipes beside the cell (`../recipes/*/recipe.yaml`) that fit it.
+    A path may be the recipe's folder. Without paths these are the recipes beside the cell
+    (`../recipes/*/recipe.yaml`) that fit it.
 
     Raises:
         ConfigError: with every problem of the first file that is refused.
     """
     if not paths:
         return _recipes_beside(cell)
-    recipes = tuple(load_recipe(path) for path in paths)
+    files = (path / 'recipe.yaml' if path.is_dir() else path for path in paths)
+    recipes = tuple(load_recipe(file) for file in files)
     for index, recipe in enumerate(recipes):
         check_fit(recipe, cell)
         if recipe.part_type in {other.part_type for other in recipes[:index]}:

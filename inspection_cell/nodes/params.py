@@ -77,9 +77,8 @@ class CellParams:
 
     @property
     def recipe_paths(self) -> tuple[Path, ...]:
-        """The recipe.yaml files."""
-        paths = [Path(recipe).expanduser() for recipe in self.recipes]
-        return tuple(path / 'recipe.yaml' if path.is_dir() else path for path in paths)
+        """The recipe.yaml files, or their folders."""
+        return tuple(Path(recipe).expanduser() for recipe in self.recipes)
 
     @property
     def data_path(self) -> Path:

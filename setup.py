@@ -7,7 +7,18 @@ from setuptools import find_packages, setup
 NAME = 'inspection_cell'
 SHARE = f'share/{NAME}'
 NODES = (
-    *('cell', 'client', 'detection', 'process', 'program', 'reject', 'replay', 'sim', 'surface'),
+    *(
+        'cell',
+        'client',
+        'detection',
+        'doctor',
+        'process',
+        'program',
+        'reject',
+        'replay',
+        'sim',
+        'surface',
+    ),
     'view',
 )
 TRAIN = ['nncf>=3', 'onnx>=1.17', 'pycocotools>=2.0.8', 'scikit-learn>=1.5', 'ultralytics>=8.4']

@@ -160,6 +160,13 @@ def swap_client(namespace: str, part_type: str, model: Path | None) -> NodeSpec:
     return NodeSpec('inspection_cell.nodes.swap_client', 'swap_client', namespace, parameters)
 
 
+def doctor_node(cell: Cell, namespace: str, watch_s: float) -> NodeSpec:
+    """The node that looks at the graph of a cell, in the cell's namespace or another."""
+    parameters = (Parameter('cell', str(cell.path)), Parameter('watch_s', watch_s))
+    spec = _node(cell, 'doctor_node', parameters)
+    return replace(spec, namespace=namespace.strip('/') or spec.namespace)
+
+
 def _node(cell: Cell, name: str, parameters: tuple[Parameter, ...]) -> NodeSpec:
     return NodeSpec(f'inspection_cell.nodes.{name}', name, cell.file.name, parameters)
 

@@ -9,6 +9,7 @@ import typer
 from inspection_cell.cli.bench_commands import bench
 from inspection_cell.cli.cell_commands import demo, replay, run
 from inspection_cell.cli.console import say_error
+from inspection_cell.cli.doctor_command import doctor
 from inspection_cell.cli.evaluation_commands import evaluate
 from inspection_cell.cli.file_commands import check, env
 from inspection_cell.cli.inspection_commands import detect, surface
@@ -46,6 +47,7 @@ for command in (
     explain,
     judge,
     check,
+    doctor,
     env,
     bench,
 ):

@@ -1,6 +1,6 @@
 """All 625 sequences of four transitions, for each node (minutes; not collected by itself).
 
-pytest test/ros/nodes/all_lifecycle_sequences.py
+PYTHONPATH=test/ros/nodes pytest test/ros/nodes/all_lifecycle_sequences.py
 """
 
 from itertools import product

@@ -1,0 +1,1 @@
+"""What a machine and a running cell lack, each with what to do."""

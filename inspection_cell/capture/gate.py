@@ -67,7 +67,12 @@ class NotCaptured:
 
 
 class FrameGate(Generic[T]):
-    """Pairs the frames of one sensor with capture requests, in any order of arrival."""
+    """Pairs the frames of one sensor with capture requests, in any order of arrival.
+
+    Attributes:
+        refused: frames that came for a request and did not belong to it, since the start.
+        last_refusal: why the last of them did not.
+    """
 
     def __init__(self, stamp: Stamp) -> None:
         """Take what the sensor's stamps mean from its `cell.yaml` entry."""
@@ -77,7 +82,8 @@ class FrameGate(Generic[T]):
         self._uncertainty_ns = round(stamp.uncertainty_ms * 1e6)
         self._open: CaptureRequest | None = None
         self._refusals: list[RefusalKind] = []
-        self._last_refusal = ''
+        self.refused = 0
+        self.last_refusal = ''
         self._recent: deque[Frame[T]] = deque(maxlen=RECENT)
         self._given_up: deque[NotCaptured] = deque()
         self._last_used_ns = 0
@@ -92,7 +98,7 @@ class FrameGate(Generic[T]):
         if self._open is not None:
             self._give_up(f'{_words(request)} was requested before a frame came; ')
         self._open = request
-        self._refusals, self._last_refusal = [], ''
+        self._refusals = []
         for frame in self._recent:
             if captured := self._take(frame, request):
                 return captured
@@ -134,7 +140,8 @@ class FrameGate(Generic[T]):
             return Captured(request, frame, self.exposure_start_ns(frame))
         if frame.arrival_ns >= request.settled_ns:  # what came earlier is nobody's fault
             self._refusals.append(refusal.kind)
-            self._last_refusal = refusal.text
+            self.refused += 1
+            self.last_refusal = refusal.text
         return None
 
     def _refusal(self, frame: Frame[T], request: CaptureRequest) -> Refusal | None:
@@ -157,7 +164,7 @@ class FrameGate(Generic[T]):
             return
         if self._refusals:
             status = ViewStatus.REFUSED
-            text = summary(self._refusals, self._last_refusal)
+            text = summary(self._refusals, self.last_refusal)
         else:
             status = ViewStatus.MISSING
             text = self._missing(request)

@@ -13,6 +13,7 @@ from inspection_cell.capture.gate import Captured, CaptureRequest, Frame, FrameG
 from inspection_cell.cell import Camera, ProcessSensor, Scanner
 from inspection_cell.nodes.conversions.capturing import CaptureOrder
 from inspection_cell.nodes.conversions.poses import stamp_from_msg
+from inspection_cell.nodes.diagnosis import Reading
 from inspection_cell.nodes.qos import sensor_profile, subscription_events
 from inspection_cell.observations import ViewKey
 
@@ -59,6 +60,7 @@ class CaptureEdge(Generic[M]):
         self.frames = 0
         self.last_frame_steady_ns = 0
         self.qos_problem = ''
+        self._counted = time.monotonic_ns(), 0
         self._node = node
         self._message_type = message_type
         self._on_captured = on_captured
@@ -67,6 +69,21 @@ class CaptureEdge(Generic[M]):
         self._profile = sensor_profile(node, sensor.topic, sensor.qos)
         self._subscription = self._subscribe(self._profile)
         self._former: Subscription | None = None
+
+    def reading(self) -> Reading:
+        """What /diagnostics shows of the sensor; call it once per period."""
+        now_ns = time.monotonic_ns()
+        values = {'frames': str(self.frames), 'refused': str(self._gate.refused)}
+        if self._gate.last_refusal:
+            values['last_refusal'] = self._gate.last_refusal
+        if self.frames:
+            values['last_frame_age_s'] = f'{(now_ns - self.last_frame_steady_ns) / 1e9:.1f}'
+        if self.sensor.trigger.kind == 'free_running':
+            before_ns, before = self._counted
+            rate_hz = 1e9 * (self.frames - before) / max(now_ns - before_ns, 1)
+            values['rate_hz'] = f'{rate_hz:.1f}'
+            self._counted = now_ns, self.frames
+        return Reading(self.name, self.qos_problem, values)
 
     @property
     def waits(self) -> bool:

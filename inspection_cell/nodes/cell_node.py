@@ -143,7 +143,10 @@ class CellNode(ManagedNode[CellNodeParams]):
 
     def _readings(self) -> list[Reading]:
         heartbeat = self._shared.heartbeat
-        return [Reading('cell', heartbeat.problem, {'in_work': str(heartbeat.in_work)})]
+        return [
+            Reading('cell', heartbeat.problem, {'in_work': str(heartbeat.in_work)}),
+            self._journal.reading,
+        ]
 
 
 def _never(handle: ServerGoalHandle) -> InspectPart.Result:

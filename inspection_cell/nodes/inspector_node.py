@@ -68,6 +68,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         super().__init__(name, CellParams)
         self._edges: dict[str, CaptureEdge[M]] = {}
         self._recipes: dict[str, Recipe] = {}
+        self._last: dict[str, ViewFindings] = {}  # by sensor
 
     def sensors_of(self, cell: Cell) -> Mapping[str, Camera | Scanner | ProcessSensor]:
         """Which sensors this node looks through."""
@@ -150,15 +151,18 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
 
     def readings(self) -> Sequence[Reading]:
         """What /diagnostics shows."""
-        now_ns = time.monotonic_ns()
-        readings = [Reading('queue', '', {'waiting': str(self._worker.waiting)})]
-        for edge in self._edges.values():
-            age_s = (now_ns - edge.last_frame_steady_ns) / 1e9
-            values = {'frames': str(edge.frames)}
-            if edge.frames:
-                values['last_frame_age_s'] = f'{age_s:.1f}'
-            readings.append(Reading(edge.name, edge.qos_problem, values))
-        return readings
+        queue = Reading('queue', '', {'waiting': str(self._worker.waiting)})
+        return [queue, *(self._reading(edge) for edge in self._edges.values())]
+
+    def _reading(self, edge: CaptureEdge[M]) -> Reading:
+        """A sensor, and how its last view went."""
+        reading, last = edge.reading(), self._last.get(edge.name)
+        if last is None:
+            return reading
+        told = last.reason or last.status.name
+        problem = '' if last.status is ViewStatus.OK else f'{last.view}: {told}'
+        values = {**reading.values, 'last_view': last.status.name}
+        return replace(reading, problem=reading.problem or problem, values=values)
 
     def _on_capture(self, msg: Capture) -> None:
         try:
@@ -241,6 +245,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         self._publish(_without_findings(job.view, ViewStatus.ERROR, reason))
 
     def _publish(self, findings: ViewFindings) -> None:
+        self._last[findings.view.sensor] = findings
         self._findings.publish(view_findings_to_msg(findings))
 
 

@@ -4,6 +4,7 @@ from inspection_cell.cell import Cell
 from inspection_cell.disposition import Disposition
 from inspection_cell.errors import StoreError
 from inspection_cell.findings import Decision, Verdict
+from inspection_cell.nodes.diagnosis import Reading
 from inspection_cell.nodes.run import Logger
 from inspection_cell.records.store import RecordStore, free_disk_mb
 from inspection_cell.verdict import withhold
@@ -17,7 +18,20 @@ class Journal:
         self._store = store
         self._minimum_mb = cell.file.limits.min_free_disk_mb
         self._logger = logger
+        self._problem = ''
         self._early: dict[str, Disposition] = {}
+
+    @property
+    def reading(self) -> Reading:
+        """What /diagnostics shows: free disk, and what could not be written last."""
+        try:
+            free_mb = free_disk_mb(self._store.path.parent)
+        except StoreError as error:
+            return Reading('records', str(error))
+        problem = self._problem
+        if free_mb < self._minimum_mb:
+            problem = f'{free_mb:.0f} MB of disk free, {self._minimum_mb:.0f} MB are needed'
+        return Reading('records', problem, {'free_mb': f'{free_mb:.0f}'})
 
     def record(self, verdict: Verdict) -> Verdict:
         """Write a verdict; return what may be told: never ACCEPT unless it is on the disk."""
@@ -30,6 +44,7 @@ class Journal:
             self._store.add(verdict)
         except StoreError as error:
             problem = str(error)
+        self._problem = problem
         if problem:
             self._logger.error(f'VERDICT NOT RECORDED, the part is not accepted: {problem}')
             return withhold(verdict, 'not_recorded', problem)

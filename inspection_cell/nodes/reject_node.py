@@ -15,7 +15,7 @@ from inspection_cell_msgs.msg import Disposition as DispositionMsg
 from rclpy.clock import Clock, ClockType
 
 from inspection_cell.cell import load_cell
-from inspection_cell.disposition import Action, Command, RejectSide, Step
+from inspection_cell.disposition import Action, Command, Disposition, RejectSide, Step
 from inspection_cell.errors import DataError
 from inspection_cell.nodes.conversions.rejecting import command_to_msg, disposition_to_msg
 from inspection_cell.nodes.conversions.verdicts import decision_from_msg
@@ -44,6 +44,7 @@ class RejectNode(ManagedNode[CellParams]):
         """Open the topics; from now on every part that comes is decided about."""
         settings = self._cell.file.disposition
         self._side = RejectSide(settings)
+        self._last: Disposition | None = None
         self._watch = CellWatch()
         self._robot_places = settings.kind == 'robot_place'
         self._commands = self.create_publisher(
@@ -137,6 +138,7 @@ class RejectNode(ManagedNode[CellParams]):
                     self._pulse.fire()
                 self._say(step)
             else:
+                self._last = step
                 self._dispositions.publish(disposition_to_msg(step, stamp_ns))
 
     def _say(self, command: Command) -> None:
@@ -148,7 +150,13 @@ class RejectNode(ManagedNode[CellParams]):
             self.get_logger().warning(what)
 
     def _readings(self) -> list[Reading]:
-        return [Reading('cell heartbeat', self._watch.problem)]
+        actuator = Reading('actuator')
+        if self._last is not None:
+            unsure = f'part not confirmed in {self._last.bin}: {self._last.reason}'
+            actuator = Reading(
+                'actuator', '' if self._last.confirmed else unsure, {'last_bin': self._last.bin}
+            )
+        return [Reading('cell heartbeat', self._watch.problem), actuator]
 
 
 def main() -> int:

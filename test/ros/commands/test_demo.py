@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from inspection_cell.recipe import load_recipe
 from inspection_cell.records.store import FILE_NAME, RecordStore
 
 
@@ -31,6 +32,7 @@ def test_every_simulated_part_gets_a_verdict_a_record_and_a_place(
     assert (summary['escapes'], summary['unknown']) == (0, 0)
     assert summary['verdict_latency_ms']['p95'] > 0
     assert summary['release_latency_ms']['p99'] >= 0
+    recipes = {recipe.part_type: recipe for recipe in map(load_recipe, scanner_cell.recipes)}
     store = RecordStore(scanner_cell.data_dir)
     records = {record.verdict.part_id: record for record in store.list()}
     store.close()
@@ -38,6 +40,7 @@ def test_every_simulated_part_gets_a_verdict_a_record_and_a_place(
         record = records[entry['part_id']]
         assert record.verdict.decision.name == entry['decision']
         assert record.disposition.confirmed
+        assert record.verdict.recipe_hash == recipes[record.verdict.part_type].sha256
         for view in record.verdict.views:
             assert view.evidence
             for file in view.evidence:

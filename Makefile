@@ -15,7 +15,7 @@ demo: setup
 	@.venv/bin/inspection_cell demo $(DEMO)
 
 test: setup
-	$(RUN) pytest
+	$(RUN) pytest -n auto
 	$(RUN) pytest test/ros
 
 lint: setup

@@ -1,7 +1,5 @@
 """The RViz configuration shows what the nodes of the cell show, in the way that they send it."""
 
-from dataclasses import replace
-
 import pytest
 import yaml
 
@@ -34,10 +32,9 @@ def test_every_display_shows_a_topic_of_our_nodes_with_the_plugin_for_its_type(c
     assert len({display['Name'] for display in shown}) == len(shown) == 5
 
 
-def test_displays_stand_in_the_cells_own_frames_and_namespace(cell):
-    other = replace(cell, file=cell.file.model_copy(update={'name': 'west'}))
-    manager = yaml.safe_load(rviz_config(other, 'hall/west'))['Visualization Manager']
-    assert manager['Global Options']['Fixed Frame'] == 'west/cell'
-    assert manager['Views']['Current']['Target Frame'] == 'west/part'
+def test_displays_stand_in_the_frames_of_the_namespace_that_the_nodes_run_in(cell):
+    manager = yaml.safe_load(rviz_config(cell, 'hall/west'))['Visualization Manager']
+    assert manager['Global Options']['Fixed Frame'] == 'hall/west/cell'
+    assert manager['Views']['Current']['Target Frame'] == 'hall/west/part'
     topics = [d['Topic']['Value'] for d in manager['Displays'] if 'Topic' in d]
     assert all(topic.startswith('/hall/west/') for topic in topics)

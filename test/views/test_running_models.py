@@ -106,7 +106,7 @@ def test_cameras_on_tiles_share_a_call_of_their_own_and_tiles_are_warm_too(cell,
         models.inspector('i', 'bracket', name) for name in ('left', 'right', 'front')
     )
     assert left is right is not front
-    assert {(640, 640), (960, 1280)} <= {size for call in loaded[0].shown for size in call}
+    assert {(640, 640), (768, 896)} <= {size for call in loaded[0].shown for size in call}
 
 
 def test_an_image_is_cut_into_tiles_once(cell, tmp_path, loaded):

@@ -138,7 +138,7 @@ def test_the_deviation_of_every_point_is_shown_to_whom_looks(bench, files):
     bench.order()
     bench.show(files.scan(dent_mm=0.8))
     bench.world.until(lambda: shown)
-    assert shown[0].header.frame_id == 'plates/part'
+    assert shown[0].header.frame_id == 'part'
     assert [f.name for f in shown[0].fields] == ['x', 'y', 'z', 'deviation', 'rgb']
     rows = np.frombuffer(shown[0].data, np.float32).reshape(-1, 5)
     in_dent = (np.hypot(rows[:, 0], rows[:, 1]) < 0.004) & (rows[:, 2] > 0.015)

@@ -96,7 +96,7 @@ def test_a_verdict_becomes_markers_on_the_part_that_delete_those_before(stage):
     assert headlines(seen) == ['UNKNOWN p-1', 'UNKNOWN p-2']
     assert all(array.markers[0].action == Marker.DELETEALL for array in seen)
     (surface,) = (m for m in seen[1].markers if m.type == Marker.TRIANGLE_LIST)
-    assert (surface.ns, surface.header.frame_id) == ('not seen', 'plates/part')
+    assert (surface.ns, surface.header.frame_id) == ('not seen', 'part')
 
 
 def test_who_comes_later_gets_the_markers_of_the_last_verdict(stage):
@@ -203,7 +203,7 @@ def test_the_sensors_and_the_held_part_are_in_tf(make_world):
     stage.world.until(lambda: static and stage.node.count_subscribers('/tf'))
     (scanner,) = static[0].transforms
     assert (scanner.header.frame_id, scanner.child_frame_id) == (
-        'plates/cell', 'plates/scanner_optical_frame'
+        'cell', 'scanner_optical_frame'
     )  # fmt: skip
     pose = load_cell(stage.world.files.cell).scanners['scanner'].pose.transform()
     assert transform_from_msg(scanner) == pytest.approx(pose)
@@ -212,7 +212,7 @@ def test_the_sensors_and_the_held_part_are_in_tf(make_world):
     stage.world.publisher(Capture, 'capture').publish(capture_order_to_msg(sent))
     stage.world.until(lambda: len(moving) > 3)
     first = moving[0].transforms[0]
-    assert (first.header.frame_id, first.child_frame_id) == ('plates/cell', 'plates/part')
+    assert (first.header.frame_id, first.child_frame_id) == ('cell', 'part')
     assert transform_from_msg(first) == pytest.approx(np.array(sent.transform_part_to_cell))
     stamps = [m.transforms[0].header.stamp for m in moving]
     assert stamps[0].sec * 10**9 + stamps[0].nanosec == settled_ns  # clouds since then fit in

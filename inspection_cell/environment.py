@@ -22,6 +22,7 @@ MALLOC_SETTINGS = {
 }
 DISCOVERY_VARIABLES = ('ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY')
 SHARED_MEMORY = Path('/dev/shm')
+USUAL_PARTICIPANTS = 8  # processes of a usual cell with its drivers
 SEGMENT_MB = 64  # of shared memory per participant: `segment_size` in config/fastdds.xml
 
 
@@ -61,7 +62,9 @@ def export_lines(settings: Mapping[str, str]) -> str:
     return '\n'.join(f'export {name}={shlex.quote(value)}' for name, value in settings.items())
 
 
-def shared_memory_warning(participants: int, folder: Path = SHARED_MEMORY) -> str | None:
+def shared_memory_warning(
+    participants: int = USUAL_PARTICIPANTS, folder: Path = SHARED_MEMORY
+) -> str | None:
     """What to do if the shared memory is too small, or None if it suffices.
 
     Args:

@@ -1,15 +1,12 @@
 """Asking a running cell to exchange a detector, from a process without ROS."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from inspection_cell.bringup import swap_client
-from inspection_cell.environment import process_environment
-from inspection_cell.errors import InspectionCellError
-from inspection_cell.processes import NodeProcesses
+from inspection_cell.node_answer import answer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +39,4 @@ def request_swap(part_type: str, model: Path | None = None, namespace: str = '')
     Raises:
         InspectionCellError: when no cell answers, with what the client has logged.
     """
-    spec = swap_client(namespace, part_type, model)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        NodeProcesses(process_environment(), Path(folder)) as processes,
-    ):
-        stdout = processes.start(spec, piped=True)
-        line = stdout.read() if stdout is not None else b''
-        processes.wait(spec.name)
-        try:
-            return _ANSWER.validate_json(line)
-        except ValidationError:
-            said = '\n'.join(processes.last_lines(spec.name, count=1))
-            raise InspectionCellError(said.rpartition(']: ')[2] or 'no answer came') from None
+    return answer_of(swap_client(namespace, part_type, model), _ANSWER.validate_json)

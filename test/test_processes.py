@@ -2,11 +2,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from inspection_cell.bringup import NodeSpec
 from inspection_cell.processes import NodeProcesses
@@ -38,13 +38,6 @@ def lives(pid: int) -> bool:
     return status.exists() and 'State:\tZ' not in status.read_text()
 
 
-def wait_until(condition, timeout_s=20.0):
-    end_s = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < end_s:
-        time.sleep(0.02)
-    return condition()
-
-
 def test_leaving_the_block_ends_every_child(environment):
     with NodeProcesses(environment) as processes:
         stdout = processes.start(spec('patient'), piped=True)
@@ -68,7 +61,7 @@ def test_a_child_that_dies_is_reported_with_its_last_words(environment, tmp_path
     with NodeProcesses(environment, tmp_path / 'log') as processes:
         processes.start(spec('patient'))
         processes.start(spec('broken'))
-        assert wait_until(lambda: processes.ended() is not None)
+        assert wait_until(lambda: processes.ended() is not None, 20.0)
         ended = processes.ended()
     assert (ended.name, ended.status, ended.last_lines) == (
         'broken', 1, ('the model is damaged',)
@@ -80,7 +73,7 @@ def test_the_end_of_a_child_that_is_not_essential_is_nothing_to_report(environme
         processes.start(spec('patient'))
         processes.start(replace(spec('broken'), essential=False))
         child = processes._children['broken']
-        assert wait_until(lambda: child.poll() is not None)
+        assert wait_until(lambda: child.poll() is not None, 20.0)
         assert processes.ended() is None
 
 
@@ -101,4 +94,4 @@ def test_children_do_not_outlive_a_killed_parent(environment, tmp_path):
     ) as killed:
         pid = int(killed.stdout.readline())
         killed.send_signal(signal.SIGKILL)
-    assert wait_until(lambda: not lives(pid))
+    assert wait_until(lambda: not lives(pid), 20.0)

@@ -10,8 +10,6 @@ from inspection_cell.cli.console import OUT, say_error, say_warning
 from inspection_cell.environment import export_lines, settings_to_add, shared_memory_warning
 from inspection_cell.file_check import check_files, write_schemas
 
-PARTICIPANTS = 8  # processes of a usual cell with its drivers
-
 
 def check(
     files: Annotated[
@@ -44,6 +42,6 @@ def env() -> None:
     lines = export_lines(settings_to_add())
     if lines:
         OUT.print(lines, markup=False)
-    warning = shared_memory_warning(PARTICIPANTS)
+    warning = shared_memory_warning()
     if warning:
         say_warning(warning)

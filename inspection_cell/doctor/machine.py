@@ -19,9 +19,9 @@ from inspection_cell.environment import (
 from inspection_cell.errors import InspectionCellError
 from inspection_cell.models import check_model_fits, find_model, load_model_folder
 from inspection_cell.recipe import Recipe
+from inspection_cell.records.store import free_disk_mb
 from inspection_cell.views.detectors import choose
 
-PARTICIPANTS = 8  # processes of a usual cell with its drivers
 LIBRARIES = ('cv2', 'open3d', 'rclpy')  # those that need libraries of the system
 MB = 2**20
 
@@ -66,7 +66,7 @@ def _middleware(environ: Mapping[str, str]) -> Found:
 
 
 def _shared_memory() -> Found:
-    problem = shared_memory_warning(PARTICIPANTS)
+    problem = shared_memory_warning()
     if problem is None:
         free_mb = shutil.disk_usage(SHARED_MEMORY).free // MB
         return ok('shared memory', f'{free_mb} MB free in {SHARED_MEMORY}')
@@ -75,27 +75,20 @@ def _shared_memory() -> Found:
 
 
 def _library(package: str) -> Found:
-    """Imported in a process of its own: a missing library may end the process."""
     if importlib.util.find_spec(package) is None:
         return Found(package, Level.ERROR, 'it is not installed', 'make setup')
-    tried = subprocess.run(
-        [sys.executable, '-c', f'import {package}'], capture_output=True, text=True, check=False
-    )
-    if tried.returncode == 0:
+    problem = _import_problem(package)
+    if not problem:
         return ok(package, 'it can be imported')
-    last = (tried.stderr.strip().splitlines() or [f'exit status {tried.returncode}'])[-1]
     advice = 'make setup installs the libraries of the system that it needs'
-    return Found(package, Level.ERROR, last, advice)
+    return Found(package, Level.ERROR, problem, advice)
 
 
 def _cv_bridge() -> Found:
     name, numpy = 'cv_bridge', _version('numpy')
     if importlib.util.find_spec('cv_bridge') is None:
         return ok(name, 'not installed: our own decoder serves the usual encodings')
-    tried = subprocess.run(
-        [sys.executable, '-c', 'import cv_bridge'], capture_output=True, check=False
-    )
-    if tried.returncode == 0:
+    if not _import_problem(name):
         return ok(name, f'it can be imported, NumPy {numpy}')
     advice = "apt's cv_bridge wants NumPy 1: make setup makes an environment with it"
     return Found(name, Level.WARNING, f'it cannot be imported with NumPy {numpy}', advice)
@@ -117,7 +110,7 @@ def _clock() -> Found:
 
 def _disk(cell: Cell, data_dir: Path) -> Found:
     folder = next(one for one in (data_dir, *data_dir.parents) if one.is_dir())
-    free_mb, least_mb = shutil.disk_usage(folder).free / MB, cell.file.limits.min_free_disk_mb
+    free_mb, least_mb = free_disk_mb(folder), cell.file.limits.min_free_disk_mb
     seen = f'{free_mb:.0f} MB free for {data_dir}'
     if free_mb < least_mb:
         advice = (
@@ -139,6 +132,16 @@ def _detector(recipe: Recipe, data_dir: Path) -> Found:
         advice = 'inspection_cell export --model makes one that is several times faster'
         return Found(name, Level.WARNING, chosen.why, advice)
     return ok(name, chosen.why)
+
+
+def _import_problem(package: str) -> str:
+    """Why a package cannot be imported; tried in a process of its own, which it may end."""
+    tried = subprocess.run(
+        [sys.executable, '-c', f'import {package}'], capture_output=True, text=True, check=False
+    )
+    if tried.returncode == 0:
+        return ''
+    return (tried.stderr.strip().splitlines() or [f'exit status {tried.returncode}'])[-1]
 
 
 def _version(package: str) -> str:

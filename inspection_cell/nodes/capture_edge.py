@@ -15,6 +15,7 @@ from inspection_cell.nodes.conversions.capturing import CaptureOrder
 from inspection_cell.nodes.conversions.poses import stamp_from_msg
 from inspection_cell.nodes.diagnosis import Reading
 from inspection_cell.nodes.qos import sensor_profile, subscription_events
+from inspection_cell.nodes.sensor_messages import message_of
 from inspection_cell.observations import ViewKey
 
 M = TypeVar('M')
@@ -51,7 +52,6 @@ class CaptureEdge(Generic[M]):
         node: Node,
         name: str,
         sensor: Camera | Scanner | ProcessSensor,
-        message_type: type[M],
         on_captured: Callable[[CapturedView[M]], None],
     ) -> None:
         """Subscribe to the sensor's topic."""
@@ -62,7 +62,6 @@ class CaptureEdge(Generic[M]):
         self.qos_problem = ''
         self._counted = time.monotonic_ns(), 0
         self._node = node
-        self._message_type = message_type
         self._on_captured = on_captured
         self._gate: FrameGate[M] = FrameGate(sensor.stamp)
         self._orders: dict[CaptureRequest, CaptureOrder] = {}
@@ -131,7 +130,7 @@ class CaptureEdge(Generic[M]):
 
     def _subscribe(self, profile: QoSProfile) -> Subscription:
         return self._node.create_subscription(
-            self._message_type,
+            message_of(self.sensor),
             self.sensor.topic,
             self._on_message,
             profile,

@@ -14,20 +14,18 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from inspection_cell.errors import InspectionCellError
-from inspection_cell.nodes.conversions.outcomes import disposition_in_words, goal_of, outcome_of
+from inspection_cell.nodes.conversions.outcomes import (
+    disposition_in_words,
+    goal_of,
+    outcome_of,
+    state_in_words,
+)
 from inspection_cell.nodes.params import declare, parameter
 from inspection_cell.nodes.qos import LATCHED, RELIABLE
 from inspection_cell.nodes.task import run_task
 from inspection_cell.outcome import Outcome, PartOrder, outcome_to_json, read_orders
 
 HEARTBEAT_LOST_S = 6.0
-STATES = {
-    CellState.STARTING: 'starting',
-    CellState.READY: 'ready',
-    CellState.INSPECTING: 'inspecting',
-    CellState.FAULT: 'fault',
-    CellState.STOPPED: 'stopped',
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ class ClientNode(Node):
         if self._state is None:
             return 'the cell node starts'
         if self._state.state not in (CellState.READY, CellState.INSPECTING):
-            name = STATES.get(self._state.state, str(self._state.state))
+            name = state_in_words(self._state)
             return ': '.join(filter(None, (f'the cell is {name}', self._state.reason)))
         return '' if self._goals.server_is_ready() else 'the action inspect_part'
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rclpy.publisher import Publisher
-from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMsg
 
 from inspection_cell.cell import Camera, Cell
@@ -14,8 +13,7 @@ from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.nodes.camera_geometry import CameraGeometry
 from inspection_cell.nodes.capture_edge import CapturedView
 from inspection_cell.nodes.conversions.sensor_data import (
-    compressed_from_msg,
-    image_from_msg,
+    any_image_from_msg,
     image_to_msg,
 )
 from inspection_cell.nodes.diagnosis import Reading
@@ -32,7 +30,6 @@ from inspection_cell.views.running_models import RunningModels
 class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
     """Detects defects and features in the images of the recipes' views."""
 
-    message_type = ImageMsg
     at_once = 8  # of more, the first would wait too long for the last
 
     def __init__(self) -> None:
@@ -44,11 +41,6 @@ class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
     def sensors_of(self, cell: Cell) -> Mapping[str, Camera]:
         """The cameras."""
         return cell.cameras
-
-    def message_of(self, sensor: str) -> type[Any]:
-        """Raw or compressed images."""
-        kind: type[Any] = CompressedImage if self._is_compressed(sensor) else ImageMsg
-        return kind
 
     def load(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
         """Load each model once; they have run when this returns."""
@@ -102,19 +94,11 @@ class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
             view.order.inspection_id,
             view.key,
             view.captured.exposure_start_ns,
-            self._image(view),
+            any_image_from_msg(view.message),
             view.order.transform_part_to_cell,
             camera.pose.transform(),
             geometry.intrinsics() if geometry else None,
         )
-
-    def _image(self, view: CapturedView[Any]) -> Image:
-        if self._is_compressed(view.key.sensor):
-            return compressed_from_msg(view.message)
-        return image_from_msg(view.message)
-
-    def _is_compressed(self, sensor: str) -> bool:
-        return self._cell.cameras[sensor].transport == 'compressed'
 
     def inspect(
         self, inspector: DetectionInspector, observations: Sequence[Observation]

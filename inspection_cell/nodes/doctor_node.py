@@ -1,6 +1,6 @@
 """doctor_node: looks at the ROS graph of a cell for a few seconds, and tells what it lacks.
 
-Prints one JSON object per finding on stdout; `inspection_cell doctor` starts and formats it.
+Prints one JSON list of findings on stdout; `inspection_cell doctor` starts and formats it.
 """
 
 import json
@@ -10,29 +10,23 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from inspection_cell_msgs.msg import CellState, ProcessSignal
+from inspection_cell_msgs.msg import CellState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
-from sensor_msgs.msg import Image as ImageMsg
+from sensor_msgs.msg import CameraInfo
 
 from inspection_cell.cell import Camera, ProcessSensor, Scanner, load_cell
 from inspection_cell.doctor.finding import Found, Level, ok
 from inspection_cell.errors import DataError
+from inspection_cell.nodes.conversions.outcomes import state_in_words
 from inspection_cell.nodes.conversions.poses import camera_info_from_msg, stamp_from_msg
 from inspection_cell.nodes.params import CellParams, declare, parameter
 from inspection_cell.nodes.qos import LATCHED, SENSOR
+from inspection_cell.nodes.sensor_messages import message_of
 from inspection_cell.nodes.task import run_task
 
 CLOCKS_AGREE_S = 0.5
-STATES = {
-    CellState.STARTING: 'starting',
-    CellState.READY: 'ready',
-    CellState.INSPECTING: 'inspecting',
-    CellState.FAULT: 'fault',
-    CellState.STOPPED: 'stopped',
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +71,13 @@ class DoctorNode(Node):
                 yield self._geometry(name, sensor)
 
     def _listen(self, name: str, sensor: Camera | Scanner | ProcessSensor) -> None:
-        kinds: dict[type, Any] = {
-            Camera: ImageMsg,
-            Scanner: PointCloud2,
-            ProcessSensor: ProcessSignal,
-        }
-        kind = kinds[type(sensor)]
-        if isinstance(sensor, Camera) and sensor.transport == 'compressed':
-            kind = CompressedImage
         frames = self._frames[name] = []
 
         def note(message: Any) -> None:
             now_s = self.get_clock().now().nanoseconds / 1e9
             frames.append((now_s, stamp_from_msg(message.header.stamp) / 1e9))
 
-        self.create_subscription(kind, sensor.topic, note, SENSOR)
+        self.create_subscription(message_of(sensor), sensor.topic, note, SENSOR)
         if isinstance(sensor, Camera) and sensor.camera_info_topic:
 
             def keep(message: CameraInfo) -> None:
@@ -105,7 +91,7 @@ class DoctorNode(Node):
             advice = 'start it (inspection_cell run, ros2 launch); same ROS_DOMAIN_ID, namespace?'
             return Found(where, Level.ERROR, 'no cell_state is heard', advice)
         last = self._states[-1]
-        seen = STATES.get(last.state, f'state {last.state}')
+        seen = state_in_words(last)
         if last.state in (CellState.READY, CellState.INSPECTING):
             return ok(where, seen)
         return Found(
@@ -157,8 +143,8 @@ class DoctorNode(Node):
 def look(node: DoctorNode) -> None:
     """Watch, then print."""
     node.watch()
-    for found in node.findings():
-        sys.stdout.write(json.dumps(asdict(found), ensure_ascii=False) + '\n')
+    found = [asdict(one) for one in node.findings()]
+    sys.stdout.write(json.dumps(found, ensure_ascii=False) + '\n')
     sys.stdout.flush()
 
 

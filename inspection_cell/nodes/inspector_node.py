@@ -60,7 +60,6 @@ class Job(Generic[M, S]):
 class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
     """Captures the views of its sensors and inspects them in a worker thread."""
 
-    message_type: type[M]
     at_once = 1  # waiting views that are inspected together at most
 
     def __init__(self, name: str) -> None:
@@ -73,10 +72,6 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
     def sensors_of(self, cell: Cell) -> Mapping[str, Camera | Scanner | ProcessSensor]:
         """Which sensors this node looks through."""
         raise NotImplementedError
-
-    def message_of(self, sensor: str) -> type[M]:
-        """What a sensor publishes."""
-        return self.message_type
 
     def load(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
         """Make the inspectors and warm them up."""
@@ -121,7 +116,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             self.at_once,
         )
         self._edges = {
-            name: CaptureEdge(self, name, sensor, self.message_of(name), self._captured)
+            name: CaptureEdge(self, name, sensor, self._captured)
             for name, sensor in self.sensors_of(self._cell).items()
         }
         self._orders = self.create_subscription(Capture, 'capture', self._on_capture, RELIABLE)

@@ -28,19 +28,16 @@ class Journal:
             free_mb = free_disk_mb(self._store.path.parent)
         except StoreError as error:
             return Reading('records', str(error))
-        problem = self._problem
-        if free_mb < self._minimum_mb:
-            problem = f'{free_mb:.0f} MB of disk free, {self._minimum_mb:.0f} MB are needed'
+        problem = self._disk_problem(free_mb) or self._problem
         return Reading('records', problem, {'free_mb': f'{free_mb:.0f}'})
 
     def record(self, verdict: Verdict) -> Verdict:
         """Write a verdict; return what may be told: never ACCEPT unless it is on the disk."""
         problem = ''
         try:
-            free_mb = free_disk_mb(self._store.path.parent)
-            if free_mb < self._minimum_mb and verdict.decision is Decision.ACCEPT:
-                text = f'{free_mb:.0f} MB of disk free; at least {self._minimum_mb:.0f} MB'
-                verdict = withhold(verdict, 'disk_full', text)
+            too_full = self._disk_problem(free_disk_mb(self._store.path.parent))
+            if too_full and verdict.decision is Decision.ACCEPT:
+                verdict = withhold(verdict, 'disk_full', too_full)
             self._store.add(verdict)
         except StoreError as error:
             problem = str(error)
@@ -51,6 +48,11 @@ class Journal:
         if early := self._early.pop(verdict.inspection_id, None):
             self.dispose(early)
         return verdict
+
+    def _disk_problem(self, free_mb: float) -> str:
+        if free_mb >= self._minimum_mb:
+            return ''
+        return f'{free_mb:.0f} MB of disk free; at least {self._minimum_mb:.0f} MB'
 
     def dispose(self, disposition: Disposition) -> None:
         """Write what was done with a part; one that had no verdict yet is kept until it has."""

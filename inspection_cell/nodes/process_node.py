@@ -20,8 +20,6 @@ from inspection_cell.views.process import ProcessInspection, ProcessInspector
 class ProcessNode(InspectorNode[ProcessSignal, ProcessInspector, ProcessInspection]):
     """Judges the recordings of the recipes' views."""
 
-    message_type = ProcessSignal
-
     def __init__(self) -> None:
         """Declare the parameters."""
         super().__init__('process_node')

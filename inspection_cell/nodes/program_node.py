@@ -8,7 +8,7 @@ diverted. Every call is answered within a bounded time.
 
 import sys
 import time
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable
 
 from action_msgs.msg import GoalStatus
@@ -54,7 +54,7 @@ class ProgramNode(ManagedNode[CellParams]):
 
     def activate(self) -> None:
         """Open actions, services and topics."""
-        self._parts: OrderedDict[int, ProgramPart] = OrderedDict()
+        self._parts: deque[ProgramPart] = deque(maxlen=PARTS_KEPT)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._inspect = ActionClient(self, InspectPart, 'inspect_part', callback_group=self._group)
         self._present = ActionServer(
@@ -87,7 +87,7 @@ class ProgramNode(ManagedNode[CellParams]):
 
     def deactivate(self) -> None:
         """End every inspection in work, and close."""
-        for part in self._parts.values():
+        for part in self._parts:
             self._abandon(part, 'the cell stops')
         for service in self._served:
             self.destroy_service(service)
@@ -196,7 +196,7 @@ class ProgramNode(ManagedNode[CellParams]):
 
     def _held(self, request: BeginPart.Request) -> ProgramPart | None:
         """The part that the robot holds, where the call only repeats; another one is given up."""
-        for part in self._parts.values():
+        for part in self._parts:
             if part.all_captured or part.is_over:
                 continue
             same = (part.part_id, part.part_type) == (request.part_id, request.part_type)
@@ -207,9 +207,7 @@ class ProgramNode(ManagedNode[CellParams]):
 
     def _new(self, request: BeginPart.Request) -> ProgramPart:
         part = ProgramPart(request.part_id, request.part_type)
-        self._parts[id(part)] = part
-        while len(self._parts) > PARTS_KEPT:
-            self._parts.popitem(last=False)
+        self._parts.append(part)
         goal = InspectPart.Goal(part_id=part.part_id, part_type=part.part_type)
         sent = self._inspect.send_goal_async(
             goal, lambda message: self._told(part, message.feedback)
@@ -218,7 +216,7 @@ class ProgramNode(ManagedNode[CellParams]):
         return part
 
     def _find(self, inspection_id: str) -> ProgramPart | None:
-        found = (part for part in self._parts.values() if part.inspection_id == inspection_id)
+        found = (part for part in self._parts if part.inspection_id == inspection_id)
         return next(found, None) if inspection_id else None
 
     def _answered(self, part: ProgramPart, future: Future) -> None:
@@ -255,7 +253,7 @@ class ProgramNode(ManagedNode[CellParams]):
         part = self._find(goal.inspection_id) or next(
             (
                 one
-                for one in self._parts.values()
+                for one in self._parts
                 if not one.inspection_id and one.part_id == goal.part_id and not one.is_over
             ),
             None,

@@ -54,7 +54,10 @@ class RejectNode(ManagedNode[CellParams]):
             event_callbacks=publisher_events(self, 'actuator_command'),
         )
         self._dispositions = self.create_publisher(DispositionMsg, 'disposition', RELIABLE)
-        self._pulse = Pulse(self, settings) if settings.pulse_topic else None
+        self._pulse: Pulse | None = None
+        if settings.pulse_topic:
+            self._pulse = Pulse(self, settings.pulse_topic, settings.pulse_ms)
+            self._pulse.end()
         arrivals = settings.part_present_topic or 'part_arrived'
         self._heard = [
             self.create_subscription(Release, 'release', self._on_release, RELIABLE),

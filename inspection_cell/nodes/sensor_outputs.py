@@ -3,14 +3,12 @@
 from functools import partial
 from typing import Any
 
-from inspection_cell_msgs.msg import ProcessSignal
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.timer import Timer
-from sensor_msgs.msg import CameraInfo, CompressedImage, PointCloud2
-from sensor_msgs.msg import Image as ImageMsg
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
-from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner
+from inspection_cell.cell import Camera, Cell
 from inspection_cell.frames import Frames
 from inspection_cell.nodes.conversions.poses import camera_info_to_msg, stamp_to_msg
 from inspection_cell.nodes.conversions.sensor_data import (
@@ -21,16 +19,11 @@ from inspection_cell.nodes.conversions.sensor_data import (
 from inspection_cell.nodes.conversions.signals import signal_to_msg
 from inspection_cell.nodes.part_source import SensorFrame
 from inspection_cell.nodes.qos import SENSOR_RELIABLE
+from inspection_cell.nodes.sensor_messages import message_of
 from inspection_cell.nodes.trigger_inputs import TriggerInput
 from inspection_cell.observations import Image, Scan
 
 FREE_RUNNING_PERIOD_S = 0.2
-
-MESSAGES: dict[type, type] = {
-    Camera: ImageMsg,
-    Scanner: PointCloud2,
-    ProcessSensor: ProcessSignal,
-}
 
 Outgoing = tuple[tuple[Publisher, Any], ...]  # messages that one exposure sends, in order
 
@@ -50,13 +43,10 @@ class SensorOutputs:
         self._info: dict[str, Publisher] = {}
         self._timer: Timer | None = None
         self._triggers: list[TriggerInput] = []
-        self._compressed: set[str] = set()
+        self._kinds: dict[str, type[Any]] = {}
         free_running = []
         for name, sensor in cell.sensors.items():
-            kind = MESSAGES[type(sensor)]
-            if isinstance(sensor, Camera) and sensor.transport == 'compressed':
-                kind = CompressedImage
-                self._compressed.add(name)
+            kind = self._kinds[name] = message_of(sensor)
             self._data[name] = node.create_publisher(kind, sensor.topic, SENSOR_RELIABLE)
             if isinstance(sensor, Camera) and sensor.camera_info_topic:
                 topic = sensor.camera_info_topic
@@ -87,7 +77,8 @@ class SensorOutputs:
             info = camera_info_to_msg(frame.intrinsics, frame_id=frame_id)
             messages.append((self._info[frame.sensor], info))
         if isinstance(frame.data, Image):
-            to_msg = compressed_to_msg if frame.sensor in self._compressed else image_to_msg
+            is_compressed = self._kinds[frame.sensor] is CompressedImage
+            to_msg = compressed_to_msg if is_compressed else image_to_msg
             data: Any = to_msg(frame.data, frame_id=frame_id)
         elif isinstance(frame.data, Scan):
             data = scan_to_msg(frame.data, frame_id=frame_id)

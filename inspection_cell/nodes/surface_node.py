@@ -24,8 +24,6 @@ from inspection_cell.views.surface import SurfaceInspection, SurfaceInspector
 class SurfaceNode(InspectorNode[PointCloud2, SurfaceInspector, SurfaceInspection]):
     """Compares the scans of the recipes' views with the reference meshes."""
 
-    message_type = PointCloud2
-
     def __init__(self) -> None:
         """Declare the parameters."""
         super().__init__('surface_node')

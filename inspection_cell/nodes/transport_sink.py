@@ -57,7 +57,7 @@ class TransportSink(Node):
         self._worker: Worker[CapturedView[ImageMsg]] = Worker(
             'inspector', Limits().queue, one_by_one(self._work), self._failed, self.get_logger()
         )
-        self._edge = CaptureEdge(self, 'camera', _camera(), ImageMsg, self._captured)
+        self._edge = CaptureEdge(self, 'camera', _camera(), self._captured)
         self._expect(0)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(EXPIRE_PERIOD_S, self._expire, clock=steady)

@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from rclpy.client import Client
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.task import Future
-from rclpy.timer import Timer
 from std_msgs.msg import Bool, Empty
 from std_srvs.srv import Trigger as TriggerService
 
 from inspection_cell.cell import Cell, Trigger
+from inspection_cell.nodes.pulse import Pulse
 from inspection_cell.nodes.qos import RELIABLE, publisher_events
 
 
@@ -24,7 +23,7 @@ class Triggers:
         self._node = node
         self._publishers: list[Publisher] = []
         self._clients: list[Client] = []
-        self._timers: list[Timer] = []
+        self._pulses: list[Pulse] = []
         self._fire: dict[str, Callable[[], None]] = {}
         for name, sensor in cell.sensors.items():
             makes: dict[str, Callable[[Trigger], Callable[[], None]]] = {
@@ -43,8 +42,8 @@ class Triggers:
 
     def close(self) -> None:
         """Close topics and services."""
-        for timer in self._timers:
-            self._node.destroy_timer(timer)
+        for pulse in self._pulses:
+            pulse.close()
         for client in self._clients:
             self._node.destroy_client(client)
         for publisher in self._publishers:
@@ -55,22 +54,8 @@ class Triggers:
         return partial(self._publisher(kind, trigger.topic).publish, message)
 
     def _pulse(self, trigger: Trigger) -> Callable[[], None]:
-        publisher = self._publisher(Bool, trigger.topic)
-
-        def end() -> None:
-            timer.cancel()
-            publisher.publish(Bool(data=False))
-
-        def begin() -> None:
-            publisher.publish(Bool(data=True))
-            timer.reset()
-
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        timer = self._node.create_timer(
-            max(trigger.pulse_ms, 1.0) / 1000.0, end, clock=steady, autostart=False
-        )
-        self._timers.append(timer)
-        return begin
+        self._pulses.append(Pulse(self._node, trigger.topic, trigger.pulse_ms))
+        return self._pulses[-1].fire
 
     def _service(self, name: str, trigger: Trigger) -> Callable[[], None]:
         client = self._node.create_client(TriggerService, trigger.service)

@@ -41,7 +41,7 @@ def image_bounds(
     if cosines.min() < SAME_RAY_COS:
         return None
     low, high = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0))
-    limits = np.tile([camera.width, camera.height], 2)
+    limits = np.tile(camera.size, 2)
     corners = np.concatenate([low - margin_px, high + margin_px]).clip(0, limits)
     bounds: NDArray[np.intp] = corners.astype(np.intp)
     return bounds if (bounds[2:] > bounds[:2]).all() else None
@@ -53,10 +53,9 @@ class PartWindows:
     def __init__(self, recipe: Recipe, reference: ReferenceMesh | None) -> None:
         """Take what is known of the part."""
         detection = recipe.file.detection
-        wanted = detection is not None and detection.window == 'part'
         # Scaled to one size, a window would show the part larger than the image does.
-        self._used = wanted and detection is not None and detection.image_size is None
-        self._reference = reference
+        used = detection and detection.window == 'part' and detection.image_size is None
+        self._reference = reference if used else None
         self._poses = {
             name: held.pose.transform() for name, held in recipe.file.presentations.items()
         }
@@ -75,7 +74,7 @@ class PartWindows:
         bounds = image_bounds(self._reference, camera, pose, LEAST_MARGIN_PX)
         if bounds is None or (bounds[2:] - bounds[:2] > size).any():
             return None
-        image = np.array([camera.width, camera.height])
+        image = np.array(camera.size)
         middle = (bounds[:2] + bounds[2:] - size) // 2
         corner = middle.clip(0, image - size)
         window: NDArray[np.intp] = np.concatenate([corner, corner + size])
@@ -85,21 +84,21 @@ class PartWindows:
         self, presentation: str, camera: Intrinsics, transform_sensor_to_cell: Transform
     ) -> tuple[int, int] | None:
         """Width and height of a view's window, pixels; None for the whole image."""
-        if not self._used or self._reference is None or presentation not in self._poses:
+        if self._reference is None or presentation not in self._poses:
             return None
         key = presentation, camera, transform_sensor_to_cell.tobytes()
         if key not in self._sizes:
             pose = invert(transform_sensor_to_cell) @ self._poses[presentation]
-            self._sizes[key] = self._size(camera, pose)
+            self._sizes[key] = _size(self._reference, camera, pose)
         return self._sizes[key]
 
-    def _size(self, camera: Intrinsics, pose: Transform) -> tuple[int, int] | None:
-        assert self._reference is not None
-        bounds = image_bounds(self._reference, camera, pose, MARGIN_PX)
-        if bounds is None:
-            return None
-        width, height = (bounds[2:] - bounds[:2]).tolist()
-        width = min(width + -width % STEP_PX, camera.width)
-        height = min(height + -height % STEP_PX, camera.height)
-        is_worth_it = width * height <= WORTH * camera.width * camera.height
-        return (width, height) if is_worth_it else None
+
+def _size(reference: ReferenceMesh, camera: Intrinsics, pose: Transform) -> tuple[int, int] | None:
+    bounds = image_bounds(reference, camera, pose, MARGIN_PX)
+    if bounds is None:
+        return None
+    width, height = (bounds[2:] - bounds[:2]).tolist()
+    width = min(width + -width % STEP_PX, camera.width)
+    height = min(height + -height % STEP_PX, camera.height)
+    is_worth_it = width * height <= WORTH * camera.width * camera.height
+    return (width, height) if is_worth_it else None

@@ -1,7 +1,7 @@
 """From what the cell published about one part to its outcome."""
 
 from inspection_cell_msgs.action import InspectPart
-from inspection_cell_msgs.msg import Disposition
+from inspection_cell_msgs.msg import CellState, Disposition
 from inspection_cell_msgs.msg import Verdict as VerdictMsg
 
 from inspection_cell.findings import Decision, Defect
@@ -10,6 +10,14 @@ from inspection_cell.nodes.conversions.verdicts import defect_from_msg
 from inspection_cell.outcome import DefectOutcome, Outcome, PartOrder
 
 DIGITS = 3  # of millimetres and probabilities that people and comparisons read
+
+STATES = {
+    CellState.STARTING: 'starting',
+    CellState.READY: 'ready',
+    CellState.INSPECTING: 'inspecting',
+    CellState.FAULT: 'fault',
+    CellState.STOPPED: 'stopped',
+}
 
 
 def goal_of(order: PartOrder) -> InspectPart.Goal:
@@ -60,3 +68,8 @@ def _defect(defect: Defect) -> DefectOutcome:
         length_mm=round(defect.length_mm, DIGITS),
         peak_mm=round(defect.peak_mm, DIGITS),
     )
+
+
+def state_in_words(msg: CellState) -> str:
+    """What the cell is doing, in a word."""
+    return STATES.get(msg.state, str(msg.state))

@@ -55,6 +55,11 @@ def compressed_from_msg(msg: CompressedImage) -> Image:
     return decode_compressed(msg.format, msg.data)
 
 
+def any_image_from_msg(msg: ImageMsg | CompressedImage) -> Image:
+    """An image, raw or compressed; raises DataError when malformed."""
+    return compressed_from_msg(msg) if isinstance(msg, CompressedImage) else image_from_msg(msg)
+
+
 def scan_to_msg(scan: Scan, stamp_ns: int = 0, frame_id: str = '') -> PointCloud2:
     """A scan as x, y, z float32, not organised."""
     return _cloud(np.ascontiguousarray(scan.points), ('x', 'y', 'z'), stamp_ns, frame_id)

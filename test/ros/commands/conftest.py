@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ros_processes import processes_of
 
 from inspection_cell.locations import demo_cell, demo_recipes
 
@@ -89,16 +90,8 @@ def command():
 
 def nodes_of_domain(domain: int) -> dict[str, int]:
     """Node names and process ids of everything that runs in a ROS domain on this machine."""
-    nodes = {}
-    for folder in Path('/proc').glob('[0-9]*'):
-        try:
-            words = (folder / 'cmdline').read_text().split('\0')
-            variables = (folder / 'environ').read_text().split('\0')
-        except OSError:
-            continue
-        if f'ROS_DOMAIN_ID={domain}' in variables and '--ros-args' in words:
-            nodes[words[2].rpartition('.')[2]] = int(folder.name)
-    return nodes
+    found = processes_of(domain).items()
+    return {words[2].rpartition('.')[2]: pid for pid, words in found}
 
 
 @pytest.fixture

@@ -1,19 +1,12 @@
 import json
 import os
 import signal
-import time
 
 import pytest
+from waiting import wait_until
 
 from inspection_cell.recipe import load_recipe
 from inspection_cell.records.store import FILE_NAME, RecordStore
-
-
-def wait_until(condition, timeout_s=60.0):
-    end_s = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < end_s:
-        time.sleep(0.05)
-    return condition()
 
 
 def finished(process, timeout_s=110.0):

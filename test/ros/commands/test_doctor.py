@@ -1,14 +1,8 @@
 """`doctor` looks at a cell that runs, and at one that does not."""
 
 import json
-import time
 
-
-def wait_until(condition, timeout_s=60.0):
-    end_s = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < end_s:
-        time.sleep(0.05)
-    return condition()
+from waiting import wait_until
 
 
 def findings(command, scanner_cell):

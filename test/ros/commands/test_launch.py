@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import rclpy
 from inspection_cell_msgs.msg import Verdict
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from ros_processes import processes_of
+from waiting import wait_until
 
 from inspection_cell.environment import MALLOC_SETTINGS, PROFILE_VARIABLES
 from inspection_cell.nodes.qos import RELIABLE
@@ -32,27 +33,6 @@ service.include_launch_description(
 )
 sys.exit(service.run())
 """
-
-
-def processes_of(domain):
-    """Process ids with their command lines of all nodes in a domain."""
-    found = {}
-    for folder in Path('/proc').glob('[0-9]*'):
-        try:
-            words = (folder / 'cmdline').read_text().split('\0')
-            variables = (folder / 'environ').read_text().split('\0')
-        except OSError:
-            continue
-        if f'ROS_DOMAIN_ID={domain}' in variables and '--ros-args' in words:
-            found[int(folder.name)] = words
-    return found
-
-
-def until(condition, timeout_s=110.0):
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -109,7 +89,7 @@ def test_two_cells_in_one_bringup_each_give_their_own_verdicts_and_leave_nothing
         verdicts['spin']()
         return len(verdicts['one']) == len(verdicts['two']) == 2
 
-    until(complete, 200.0)
+    assert wait_until(complete, 200.0)
     for name in ('one', 'two'):
         parts = [verdict.part_id for verdict in verdicts[name]]
         assert parts == ['part_0001', 'part_0002']
@@ -127,7 +107,7 @@ def test_two_cells_in_one_bringup_each_give_their_own_verdicts_and_leave_nothing
     assert len(first) == 5  # with the simulator; the client has ended
     for pid in first:
         os.kill(pid, signal.SIGINT)
-    until(lambda: not {*first} & {*processes_of(ros_domain)})
+    assert wait_until(lambda: not {*first} & {*processes_of(ros_domain)}, 110.0)
     assert bringup.poll() is None  # the bringup outlives our nodes, and so does the other cell
     assert any('__ns:=/two' in words for words in processes_of(ros_domain).values())
 

@@ -22,7 +22,7 @@ KINDS = {
 
 
 class Driven:
-    """The cell, its robot, and a scanner that is triggered in another way."""
+    """The cell, its robot, and a scanner that is triggered in another way, or runs freely."""
 
     def __init__(self, world, robot, files, *, works=True):
         self.world, self.robot = world, world.start(robot)
@@ -35,7 +35,10 @@ class Driven:
             return works
 
         trigger = load_cell(files.cell).sensors['scanner'].trigger
-        self.input = TriggerInput(robot, trigger, expose)
+        if trigger.kind == 'free_running':
+            robot.create_timer(0.05, expose)
+        else:
+            self.input = TriggerInput(robot, trigger, expose)
         for kind in (SurfaceNode, RejectNode, CellNode):
             world.start(kind())
         states = world.hear(CellState, 'cell_state', LATCHED)
@@ -72,16 +75,7 @@ def test_a_pulse_ends_again(make_world, robot_side, files):
 
 def test_a_sensor_that_runs_freely_is_not_triggered(make_world, robot_side, files):
     files.edit(SOFTWARE, 'trigger: {kind: free_running}')
-    world = make_world()
-    robot = robot_side(files.scan())
-    robot.create_timer(0.05, robot.expose)
-    driven = Driven.__new__(Driven)
-    driven.world, driven.robot = world, world.start(robot)
-    for kind in (SurfaceNode, RejectNode, CellNode):
-        world.start(kind())
-    states = world.hear(CellState, 'cell_state', LATCHED)
-    driven.client = ActionClient(world.probe, InspectPart, 'inspect_part')
-    world.until(lambda: states and states[-1].state == CellState.READY)
+    driven = Driven(make_world(), robot_side(files.scan()), files)
     assert driven.verdict().decision.value == Decision.ACCEPT
 
 

@@ -1,7 +1,5 @@
 """Computes the distance grid of a reference, once per mesh, and keeps it."""
 
-import hashlib
-import os
 import zipfile
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.surface.distance_grid import DIVIDED, SIDE, DistanceGrid, DividedCells
+from inspection_cell.surface.kept_files import kept_file, written_whole
 
 FINEST_M, COARSEST_M = 0.05e-3, 0.5e-3
 CELLS_ALONG = 300.0  # the part's diagonal in cells, unless a limit below is met
@@ -83,7 +82,7 @@ def load_or_build(
     spacing_m = spacing_m or _spacing_m(exact.reference)
     if folder is None:
         return build_grid(exact, spacing_m)
-    path = folder / f'{_key(exact.reference, spacing_m)}.npz'
+    path = kept_file(folder, _made_of(exact.reference, spacing_m), '.npz')
     kept = _load(path)
     if kept is None:
         kept = build_grid(exact, spacing_m)
@@ -183,14 +182,12 @@ def _divided(exact: Exact, grid: DistanceGrid, cells: Flat) -> DividedCells | No
     return DividedCells(cells, untested.nodes, trusted.reshape(untested.trusted.shape))
 
 
-def _key(reference: ReferenceMesh, spacing_m: float) -> str:
-    text = f'{_FORMAT} {reference.sha256} {reference.diagonal_m:.9f} {spacing_m:.9f}'
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _made_of(reference: ReferenceMesh, spacing_m: float) -> str:
+    return f'{_FORMAT} {reference.sha256} {reference.diagonal_m:.9f} {spacing_m:.9f}'
 
 
 def _store(path: Path, grid: DistanceGrid) -> None:
-    """Only the band is written; a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Only the band is written."""
     index = np.flatnonzero(np.isfinite(grid.nodes))
     arrays = {
         'origin_m': grid.origin_m,
@@ -206,9 +203,8 @@ def _store(path: Path, grid: DistanceGrid) -> None:
             'divided_nodes': grid.divided.nodes,
             'divided_trusted': np.packbits(grid.divided.trusted),
         }
-    unfinished = path.with_suffix(f'.{os.getpid()}.npz')
-    np.savez(unfinished, allow_pickle=False, **arrays)
-    unfinished.replace(path)
+    with written_whole(path) as unfinished:
+        np.savez(unfinished, allow_pickle=False, **arrays)
 
 
 def _load(path: Path) -> DistanceGrid | None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inspection_cell.cell import Cell
-from inspection_cell.errors import ConfigError, Problem
+from inspection_cell.errors import ConfigError, DataError, Problem
 from inspection_cell.recipe import Recipe, check_fit, load_recipe
+from inspection_cell.sros2_policy import enclave
 
 ParameterValue = str | int | float | bool | tuple[str, ...]
 
@@ -54,9 +55,14 @@ class NodeSpec:
         """Name of the installed executable, for launch files."""
         return self.module.rsplit('.', 1)[-1]
 
+    def enclave(self, namespace: str = '') -> str:
+        """Of its process, for SROS 2; in its own namespace or another."""
+        return enclave(namespace or self.namespace, self.name)
+
     def arguments(self) -> list[str]:
         """The node's command line after the module's name."""
         arguments = [*self.nodes, '--ros-args', '-r', f'__ns:=/{self.namespace}']
+        arguments += ['--enclave', self.enclave()]
         if not self.nodes:  # they would all get the same name
             arguments += ['-r', f'__node:={self.name}']
         for remapping in self.remappings:
@@ -104,8 +110,17 @@ def load_recipes(cell: Cell, paths: Sequence[Path]) -> tuple[Recipe, ...]:
     return recipes
 
 
-def cell_nodes(cell: Cell, recipes: Sequence[Recipe], data_dir: Path) -> tuple[NodeSpec, ...]:
-    """The nodes of the cell itself: only those that its sensors need."""
+def cell_nodes(
+    cell: Cell, recipes: Sequence[Recipe], data_dir: Path, *, retry: bool = False
+) -> tuple[NodeSpec, ...]:
+    """The nodes of the cell itself: only those that its sensors need.
+
+    Args:
+        cell: whose nodes.
+        recipes: that they begin with.
+        data_dir: where they write.
+        retry: whether a node that cannot start tries again; else it ends.
+    """
     names = [] if cell.file.disposition.only_watches else ['reject_node']
     if cell.cameras:
         names.append('detection_node')
@@ -116,10 +131,24 @@ def cell_nodes(cell: Cell, recipes: Sequence[Recipe], data_dir: Path) -> tuple[N
     if cell.file.robot.led_by == 'program':
         names.append('program_node')
     names.append('cell_node')
-    shared = (*_files(cell, recipes), Parameter('data_dir', str(data_dir)))
+    again = (Parameter('retry', True),) if retry else ()
+    shared = (*_files(cell, recipes), Parameter('data_dir', str(data_dir)), *again)
     nodes = [_node(cell, name, shared) for name in names]
     # Last: its start must not delay the others.
     return (*nodes, replace(_node(cell, 'view_node', shared), essential=False))
+
+
+def of_this_machine(specs: Sequence[NodeSpec], names: Sequence[str]) -> tuple[NodeSpec, ...]:
+    """Those nodes of a cell that run on this machine, by name; all where none is named.
+
+    Raises:
+        DataError: for a name that no node of this cell has.
+    """
+    known = {spec.name: spec for spec in specs}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise DataError(f'nodes {", ".join(unknown)}: expected some of {", ".join(known)}')
+    return tuple(spec for spec in specs if not names or spec.name in names)
 
 
 def in_one_process(specs: Sequence[NodeSpec]) -> NodeSpec:
@@ -146,18 +175,36 @@ def source_node(cell: Cell, recipes: Sequence[Recipe], source: Simulated | Store
     return _node(cell, 'sim_node', (*files, *parameters, *faults))
 
 
+def gazebo_node(cell: Cell, recipes: Sequence[Recipe], parts_file: Path) -> NodeSpec:
+    """The node that stands for robot and actuators where Gazebo has the sensors."""
+    parameters = (*_files(cell, recipes), Parameter('parts', str(parts_file)))
+    return _node(cell, 'gazebo_node', parameters)
+
+
 def client_node(cell: Cell, parts_file: Path) -> NodeSpec:
-    """The node that has the parts of a parts file inspected, one after the other."""
-    parameters = [Parameter('parts', str(parts_file))]
-    if cell.file.disposition.only_watches:
+    """The node that has the parts of a parts file inspected, one after the other.
+
+    Where the robot's program leads, it is that program.
+    """
+    settings, parameters = cell.file.disposition, [Parameter('parts', str(parts_file))]
+    if settings.only_watches:
         parameters.append(Parameter('disposition_timeout_s', 0.0))  # nobody will tell
-    return _node(cell, 'client_node', tuple(parameters))
+    if cell.file.robot.led_by == 'cell':
+        return _node(cell, 'client_node', tuple(parameters))
+    parameters.append(Parameter('places', settings.kind == 'robot_place'))
+    return _node(cell, 'robot_program_node', tuple(parameters))
 
 
 def swap_client(namespace: str, part_type: str, model: Path | None) -> NodeSpec:
     """The node that asks the cell in a namespace to exchange a detector."""
     parameters = (Parameter('part_type', part_type), Parameter('model', str(model or '')))
     return NodeSpec('inspection_cell.nodes.swap_client', 'swap_client', namespace, parameters)
+
+
+def recipe_client(namespace: str, recipe: Path) -> NodeSpec:
+    """The node that asks the cell in a namespace to inspect by a recipe."""
+    parameters = (Parameter('recipe', str(recipe)),)
+    return NodeSpec('inspection_cell.nodes.recipe_client', 'recipe_client', namespace, parameters)
 
 
 def doctor_node(cell: Cell, namespace: str, watch_s: float) -> NodeSpec:

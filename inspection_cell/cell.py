@@ -1,15 +1,25 @@
 """`cell.yaml`: one physical station: its sensors, its robot, its reject side, its limits."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from inspection_cell.calibration_file import read_calibrations
 from inspection_cell.errors import ConfigError, DataError, Problem
 from inspection_cell.geometry import Intrinsics
-from inspection_cell.schema import Name, Pose, Share, StrictModel, load_yaml
+from inspection_cell.lights_file import (
+    ExposureOutput,
+    Light,
+    Shot,
+    light_problems,
+    sequence_problem,
+)
+from inspection_cell.schema import Name, Pose, StrictModel, load_yaml
+from inspection_cell.simulation_file import Simulation
+from inspection_cell.tf_file import FrameName, FromTf, SensorFromTf
 
 Milliseconds = Annotated[float, Field(ge=0.0, le=60_000.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]
@@ -90,6 +100,11 @@ class CameraIntrinsics(StrictModel):
             raise ValueError(str(error)) from error
         return self
 
+    @classmethod
+    def of(cls, known: Intrinsics) -> Self:
+        """What the core uses, as it would stand in the file."""
+        return cls(**asdict(known))
+
     def value(self) -> Intrinsics:
         """The same as the geometry that the core uses."""
         return Intrinsics(**self.model_dump())
@@ -111,8 +126,23 @@ class _Sensor(StrictModel):
 
 
 class _PosedSensor(_Sensor):
-    pose: Pose
-    """Pose of the optical frame (x right, y down, z forward) in the cell."""
+    pose: Pose | None = None
+    """Pose of the optical frame (x right, y down, z forward) in the cell, where it stands still;
+    exactly one of `pose` and `from_tf` is given."""
+    from_tf: SensorFromTf | None = None
+    """The pose is looked up in TF, at each exposure: a sensor on the robot's flange, or one that
+    another package places."""
+
+    @property
+    def nominal(self) -> Pose | None:
+        """Where it stands as this file says; None where only TF, or the recipe, says it."""
+        return self.from_tf.nominal if self.from_tf else self.pose
+
+    @model_validator(mode='after')
+    def _one_pose(self) -> Self:
+        if (self.pose is None) == (self.from_tf is None):
+            raise ValueError('give exactly one of pose and from_tf')
+        return self
 
 
 class Camera(_PosedSensor):
@@ -123,27 +153,45 @@ class Camera(_PosedSensor):
     transport: Literal['raw', 'compressed'] = 'raw'
     """`raw`: sensor_msgs/Image; `compressed`: sensor_msgs/CompressedImage, jpeg or png."""
     camera_info_topic: str = ''
-    """Topic of sensor_msgs/CameraInfo; empty when `intrinsics` are given here."""
+    """Topic of sensor_msgs/CameraInfo; empty when `intrinsics` or `calibration_file` is given."""
     intrinsics: CameraIntrinsics | None = None
     """Geometry; for a camera with `camera_info_topic` the simulator's."""
+    calibration_file: str = ''
+    """Geometry in a file as ROS's camera_calibration writes it, relative to this file's folder;
+    instead of `camera_info_topic` and `intrinsics`."""
     focus_mm: tuple[FocusMm, FocusMm] | None = None
     """Nearest and farthest distance that is sharp, along the optical axis, mm; what lies nearer or
     farther does not count as seen. Default: everything is sharp."""
+    shots: dict[Name, Shot] = Field(default={})
+    """The images of one view, taken one after the other in this order, each with its lights and
+    exposure; default: one image."""
+    exposure: ExposureOutput | None = None
+    """How the cell sets the exposure time of its shots."""
 
     @model_validator(mode='after')
     def _geometry_known(self) -> Self:
-        if not self.camera_info_topic and self.intrinsics is None:
-            raise ValueError('give camera_info_topic or intrinsics')
+        given = bool(self.camera_info_topic) or self.intrinsics is not None
+        if given == bool(self.calibration_file):
+            raise ValueError('give camera_info_topic or intrinsics, or else calibration_file')
         if self.focus_mm is not None and self.focus_mm[0] >= self.focus_mm[1]:
             raise ValueError('focus_mm must be [nearest, farthest]')
         return self
 
+    @model_validator(mode='after')
+    def _a_sequence(self) -> Self:
+        if problem := sequence_problem(self.shots, self.exposure):
+            raise ValueError(problem)
+        return self
+
 
 class Scanner(_PosedSensor):
-    """A 3D sensor that publishes sensor_msgs/PointCloud2 in its optical frame."""
+    """A 3D sensor that publishes sensor_msgs/PointCloud2."""
 
     kind: Literal['scanner']
     """Which kind of sensor this is."""
+    axes: Literal['optical', 'x_forward'] = 'optical'
+    """What the cloud's coordinates are: `optical` (x right, y down, z forward) or `x_forward`
+    (y left, z up: lidars, Gazebo), whatever frame its header names."""
     intrinsics: CameraIntrinsics | None = None
     """Resolution and field of view for the simulator; not needed with hardware."""
 
@@ -174,6 +222,9 @@ class Robot(StrictModel):
     """Name of the PresentPart action, relative to the cell's namespace."""
     timeout_s: Seconds = 20.0
     """Longest time for one presentation, s."""
+    part_from_tf: FromTf | None = None
+    """The part's pose is looked up in TF, at each exposure, instead of taken from what the robot
+    side reports: a part in the gripper, where the robot's driver knows the pose of the gripper."""
 
 
 class Disposition(StrictModel):
@@ -234,27 +285,6 @@ class Limits(StrictModel):
     """Captured views that may wait in an inspector."""
 
 
-class Simulation(StrictModel):
-    """What the simulator does to robot and sensors; hardware ignores it."""
-
-    pose_error_mm: float = Field(default=0.3, ge=0)
-    """Standard deviation of the robot's position error per axis, mm."""
-    pose_error_deg: float = Field(default=0.2, ge=0)
-    """Standard deviation of the robot's rotation error per axis, degrees."""
-    move_s: float = Field(default=0.5, ge=0, le=60)
-    """Time of one robot move, s."""
-    range_noise_mm: float = Field(default=0.05, ge=0)
-    """Standard deviation of the scanner's range, mm."""
-    dropout_share: Share = 0.03
-    """Share of scan points that are lost."""
-    edge_outlier_share: Share = 0.3
-    """Share of points at depth edges that fly between the surfaces."""
-    image_noise: float = Field(default=2.0, ge=0, le=50)
-    """Standard deviation of the camera's noise, grey levels of 255."""
-    light_variation: Share = 0.1
-    """Relative standard deviation of the light's strength from part to part."""
-
-
 class CellFile(StrictModel):
     """The content of `cell.yaml`."""
 
@@ -262,8 +292,12 @@ class CellFile(StrictModel):
     """Version of this file format."""
     name: Name
     """Name of the cell; also the default namespace."""
+    frame: FrameName | None = None
+    """TF frame that the cell's poses are given in; default: `<namespace>/cell`."""
     sensors: dict[Name, Sensor] = Field(min_length=1)
     """The sensors by name."""
+    lights: dict[Name, Light] = Field(default={})
+    """The lights that the cell switches for the cameras' `shots`, by name."""
     robot: Robot = Robot()
     """The robot side."""
     disposition: Disposition = Disposition()
@@ -276,7 +310,12 @@ class CellFile(StrictModel):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A checked `cell.yaml` with where it came from."""
+    """A checked `cell.yaml` with where it came from.
+
+    Attributes:
+        sha256: of the file and of the calibration files that it names.
+        file: cameras with a `calibration_file` have its content as their `intrinsics`.
+    """
 
     path: Path
     sha256: str
@@ -299,7 +338,7 @@ class Cell:
 
     @property
     def posed_sensors(self) -> dict[str, Camera | Scanner]:
-        """The sensors that look at the part from a known pose, by name."""
+        """The sensors that look at the part from a pose, given here or by TF, by name."""
         return {**self.cameras, **self.scanners}
 
     @property
@@ -316,4 +355,31 @@ def load_cell(path: Path) -> Cell:
     if twice:
         problem = Problem('sensors', ', '.join(twice), 'each topic belongs to one sensor')
         raise ConfigError(path, [problem])
-    return Cell(path.resolve(), sha256, file)
+    if problems := _light_problems(file):
+        raise ConfigError(path, problems)
+    return _calibrated(Cell(path.resolve(), sha256, file))
+
+
+def _light_problems(file: CellFile) -> list[Problem]:
+    cameras = {name: s for name, s in file.sensors.items() if isinstance(s, Camera)}
+    return light_problems(
+        file.lights,
+        {name: camera.shots for name, camera in cameras.items()},
+        {name: camera.exposure for name, camera in cameras.items() if camera.exposure},
+        {name: camera.deadline_s for name, camera in cameras.items()},
+    )
+
+
+def _calibrated(cell: Cell) -> Cell:
+    """The same with the content of its calibration files; raises ConfigError for all of them."""
+    cameras = cell.cameras
+    files = {name: one.calibration_file for name, one in cameras.items() if one.calibration_file}
+    if not files:
+        return cell
+    known, sha256 = read_calibrations(cell.path, cell.sha256, files)
+    filled = {
+        name: cameras[name].model_copy(update={'intrinsics': CameraIntrinsics.of(one)})
+        for name, one in known.items()
+    }
+    file = cell.file.model_copy(update={'sensors': {**cell.file.sensors, **filled}})
+    return Cell(cell.path, sha256, file)

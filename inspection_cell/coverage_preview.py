@@ -14,6 +14,7 @@ from inspection_cell.fusion.coverage import SeenBy, judged_coverage
 from inspection_cell.fusion.places import Places, places_of
 from inspection_cell.fusion.visibility import CameraView, focus_m
 from inspection_cell.geometry import Intrinsics, Points, Transform, invert
+from inspection_cell.named_poses import needed_pose
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe, check_fit
 from inspection_cell.reference import ReferenceMesh
@@ -107,7 +108,7 @@ class Preview:
 
     def seen_by(self, points: Points, normals: Points) -> SeenBy:
         """How many of the views see places (N, 3) of the surface with normals (N, 3)."""
-        return _seen_by(self.views, self._reached(points, normals))
+        return _seen_by(self.recipe, self.views, self._reached(points, normals))
 
     def _reached(self, points: Points, normals: Points) -> NDArray[np.int64]:
         return _reached(self.recipe, self.reference, self.views, points, normals)
@@ -118,7 +119,8 @@ def preview(recipe: Recipe, cell: Cell, reference: ReferenceMesh | None) -> Prev
 
     Raises:
         ConfigError: for a recipe that does not fit the cell, and zones without surface.
-        DataError: for a recipe without a reference mesh, and one that no posed sensor looks at.
+        DataError: for a recipe without a reference mesh, one that no posed sensor looks at, and a
+            sensor of which only TF knows the pose.
     """
     check_fit(recipe, cell)
     views = _views(recipe, cell)
@@ -128,7 +130,7 @@ def preview(recipe: Recipe, cell: Cell, reference: ReferenceMesh | None) -> Prev
     resolve_zones(recipe, reference)
     places = places_of(reference, recipe.file.zones)
     reached = _reached(recipe, reference, views, places.points, places.normals)
-    seen = _seen_by(views, reached)
+    seen = _seen_by(recipe, views, reached)
     shares = tuple(places.share(row == len(REASONS)) for row in reached)
     zone_shares = {}
     for name in recipe.file.zones:
@@ -152,7 +154,7 @@ def _views(recipe: Recipe, cell: Cell) -> tuple[NamedView, ...]:
         sensor = cell.sensors[key.sensor]
         if isinstance(sensor, Camera | Scanner):
             held = recipe.file.presentations[key.presentation].pose.transform()
-            pose: Transform = invert(sensor.pose.transform()) @ held
+            pose: Transform = invert(needed_pose(cell, recipe, key, 'the preview')) @ held
             focus = focus_m(cell, key.sensor)
             known = sensor.intrinsics
             camera = CameraView(key, known.value(), pose, focus) if known else None
@@ -174,10 +176,13 @@ def _reached(
     return np.stack([view.reached(reference, points, normals, limit) for view in views])
 
 
-def _seen_by(views: Sequence[NamedView], reached: NDArray[np.int64]) -> SeenBy:
+def _seen_by(recipe: Recipe, views: Sequence[NamedView], reached: NDArray[np.int64]) -> SeenBy:
+    """Counts of the views that see each place; scans that are judged together are one view."""
     seen = reached == len(REASONS)
     scanners = np.array([view.is_scanner for view in views])
-    return SeenBy(seen[~scanners].sum(axis=0), seen[scanners].sum(axis=0))
+    joint = np.array([view.view in recipe.file.joint_scans for view in views])
+    alone = seen[scanners & ~joint].sum(axis=0)
+    return SeenBy(seen[~scanners].sum(axis=0), alone + seen[joint].any(axis=0))
 
 
 def _counted(recipe: Recipe, views: Sequence[NamedView]) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """The section `detection` of `recipe.yaml`: detector, classes, and what proves presence."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -72,6 +73,16 @@ class Slicing(StrictModel):
         return self
 
 
+class ShotLook(StrictModel):
+    """What counts in one shot of a camera's lighting sequence."""
+
+    labels: tuple[str, ...] | None = None
+    """Classes and features that are looked for in this shot; default: all."""
+    presence: bool = False
+    """Whether this shot may prove presence; where no shot of a sequence is named so, the first
+    does."""
+
+
 class Detection(StrictModel):
     """The detector and its classes."""
 
@@ -95,6 +106,17 @@ class Detection(StrictModel):
     nowhere is refused: its findings would be lost without a word."""
     slicing: Slicing | None = None
     """Detection on tiles; none: on whole images."""
+    shots: dict[Name, ShotLook] = Field(default={})
+    """For cameras with `shots` in the cell: what counts in which of them, by the shot's name;
+    default: everything in each."""
+
+    def look(self, shot: str) -> ShotLook:
+        """What counts in a shot, or in a view of one image (no name)."""
+        return self.shots.get(shot) or ShotLook()
+
+    def proving(self, shots: Sequence[str]) -> tuple[str, ...]:
+        """Which shots of a sequence may prove presence: those named so, else the first."""
+        return tuple(shot for shot in shots if self.look(shot).presence) or tuple(shots[:1])
 
     @model_validator(mode='after')
     def _ignored_nowhere_else(self) -> Self:
@@ -105,6 +127,10 @@ class Detection(StrictModel):
         for label in (self.slicing and self.slicing.labels) or ():
             if label not in used:
                 raise ValueError(f'slicing.labels: {label!r} is no class or feature')
+        for shot, look in self.shots.items():
+            for label in look.labels or ():
+                if label not in used:
+                    raise ValueError(f'shots.{shot}.labels: {label!r} is no class or feature')
         return self
 
 

@@ -42,6 +42,8 @@ def settings_to_add(
     if _uses_fast_dds(environ) and not any(name in environ for name in PROFILE_VARIABLES):
         profile = str(share_folder() / 'config' / 'fastdds.xml')
         settings |= dict.fromkeys(PROFILE_VARIABLES, profile)
+    if environ.get('ROS_DISCOVERY_SERVER') and 'ROS_SUPER_CLIENT' not in environ:
+        settings['ROS_SUPER_CLIENT'] = 'TRUE'  # else nobody sees who else is there
     if local_only and not any(name in environ for name in DISCOVERY_VARIABLES):
         settings['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     prefix = Path(sys.prefix)

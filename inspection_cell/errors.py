@@ -13,6 +13,10 @@ class DataError(InspectionCellError):
     """An image, cloud, mesh, pose or stored part that cannot be used as it is."""
 
 
+class PoseError(DataError):
+    """Where a sensor or the part was at an exposure is not known."""
+
+
 class ModelError(InspectionCellError):
     """A detector model folder that is missing, damaged or does not fit the recipe."""
 

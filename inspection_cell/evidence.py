@@ -10,15 +10,31 @@ from inspection_cell.findings import EvidenceFile
 from inspection_cell.observations import ViewKey
 
 
+def shot_of(file: EvidenceFile) -> str:
+    """Which shot of a lighting sequence a file shows, by its name; empty: no sequence."""
+    parts = PurePosixPath(file.name).name.split('.')  # presentation, sensor, shot, kind, suffix
+    return parts[2] if len(parts) == 5 else ''
+
+
 @dataclass(frozen=True, slots=True)
 class EvidenceFolder:
-    """Where this host keeps evidence: `<data_dir>/evidence/<inspection_id>/…`."""
+    """Where this host keeps evidence: `<data_dir>/evidence/<inspection_id>/…`.
+
+    Files are named `<presentation>.<sensor>.<kind><suffix>`, those of a lighting sequence
+    `<presentation>.<sensor>.<shot>.<kind><suffix>`.
+    """
 
     data_dir: Path
     host: str = field(default_factory=socket.gethostname)
 
     def write(
-        self, inspection_id: str, view: ViewKey, kind: str, suffix: str, content: bytes
+        self,
+        inspection_id: str,
+        view: ViewKey,
+        kind: str,
+        suffix: str,
+        content: bytes,
+        shot: str = '',
     ) -> EvidenceFile:
         """Write one file completely or not at all.
 
@@ -28,11 +44,13 @@ class EvidenceFolder:
             kind: what it shows: image, annotated, scan, deviation.
             suffix: of the file, with the dot.
             content: the whole file.
+            shot: of a lighting sequence.
 
         Raises:
             StoreError: when the folder cannot be written, or a name would lead out of it.
         """
-        name = f'evidence/{inspection_id}/{view.presentation}.{view.sensor}.{kind}{suffix}'
+        what = f'{shot}.{kind}' if shot else kind
+        name = f'evidence/{inspection_id}/{view.presentation}.{view.sensor}.{what}{suffix}'
         parts = PurePosixPath(name).parts
         if len(parts) != 3 or '..' in parts:
             raise StoreError(f'{name}: expected an inspection_id and names without / and ..')

@@ -33,6 +33,7 @@ class ViewStatus(IntEnum):
     NOT_REGISTERED = 6  # the scan does not fit the reference
     OVERLOADED = 7  # the inspector's queue was full
     ERROR = 8  # the inspector failed; the reason names the exception
+    NO_POSE = 9  # TF did not tell where the sensor or the part was at the exposure
 
 
 class PresenceStatus(IntEnum):
@@ -84,6 +85,8 @@ class Finding:
         volume_mm3: between surface and reference.
         peak_mm: largest signed deviation, positive outward.
         not_judged: why it does not count (a mask, a region of interest); empty: it does.
+        shots: of a lighting sequence, those that show it; empty: the view is one image, or the
+            finding is that all its shots lack something.
     """
 
     label: str
@@ -103,6 +106,7 @@ class Finding:
     uncertainty: float = 0.0
     conformity: Conformity = Conformity.UNKNOWN
     not_judged: str = ''
+    shots: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check ranges and shapes once, and freeze the arrays."""
@@ -139,10 +143,13 @@ class ViewFindings:
         stamp_ns: begin of exposure on the ROS clock; 0 when nothing was captured.
         inspect_s: seconds from captured frame to findings.
         transform_part_to_sensor: pose of the part as reported, in the optical frame.
+        transform_sensor_to_cell: pose of the optical frame at the exposure; None in old records:
+            the sensor stood where the cell says.
         transform_part_to_cell_refined: the scan's registration; None for cameras.
         intrinsics: of the camera, for projection onto the part; None for scanners.
         seen: (M,) bool over the reference's sample points that this scan saw; None for cameras
-            (their visibility follows from pose and intrinsics).
+            (their visibility follows from pose and intrinsics) and for scans that are judged
+            together, of which the joint view tells.
         model_hash: sha256 of the detector's weights; empty for scanners.
         reference_hash: sha256 of the reference mesh that a scan was compared with.
     """
@@ -162,10 +169,15 @@ class ViewFindings:
     seen: NDArray[np.bool_] | None = None
     model_hash: str = ''
     reference_hash: str = ''
+    transform_sensor_to_cell: Transform | None = None
 
     def __post_init__(self) -> None:
         """Check and freeze the arrays."""
-        for name in ('transform_part_to_sensor', 'transform_part_to_cell_refined'):
+        for name in (
+            'transform_part_to_sensor',
+            'transform_part_to_cell_refined',
+            'transform_sensor_to_cell',
+        ):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, checked_transform(value, f'{self.view}: {name}'))

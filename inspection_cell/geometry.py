@@ -19,6 +19,12 @@ from inspection_cell.errors import DataError
 Transform = NDArray[np.float64]  # (4, 4)
 Points = NDArray[np.float64]  # (N, 3)
 
+# REP 103: points of a body frame (x forward, y left, z up) in an optical frame at the same place.
+TRANSFORM_X_FORWARD_TO_OPTICAL: Transform = np.array(
+    [[0.0, -1.0, 0.0, 0.0], [0.0, 0.0, -1.0, 0.0], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+)
+TRANSFORM_X_FORWARD_TO_OPTICAL.flags.writeable = False
+
 # How many coefficients each distortion model may have; none means no distortion.
 DISTORTION_MODELS = {
     'plumb_bob': (0, 4, 5),

@@ -1,6 +1,7 @@
 """What sensors deliver: images, scans and signals, each with the view that it belongs to."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +11,30 @@ from numpy.typing import NDArray
 from inspection_cell.errors import DataError
 from inspection_cell.geometry import Intrinsics, Transform, checked_transform, invert
 
+_JOINED = '+'  # no name of a presentation holds it
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ViewKey:
-    """One sensor at one presentation."""
+    """One sensor at one presentation, or at several that are judged together."""
 
     presentation: str
     sensor: str
 
     def __str__(self) -> str:
-        """Words as they appear in reasons: `left at top`."""
+        """Words as they appear in reasons: `left at top`, `scanner at top+tilted`."""
         return f'{self.sensor} at {self.presentation}'
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether it stands for views that are judged together."""
+        return _JOINED in self.presentation
+
+
+def joint_key(views: Sequence[ViewKey]) -> ViewKey:
+    """What views of several presentations say together, under the name of the first's sensor."""
+    presentations = dict.fromkeys(view.presentation for view in views)
+    return ViewKey(_JOINED.join(presentations), views[0].sensor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,35 @@ class Image:
         if self.pixels.dtype not in (np.uint8, np.uint16, np.float32):
             raise DataError(f'image: expected uint8, uint16 or float32, got {self.pixels.dtype}')
         object.__setattr__(self, 'pixels', _frozen_view(self.pixels))
+
+    def darkened(self) -> 'Image':
+        """The same camera in the dark: an image of the same size and type, all black."""
+        return Image(np.zeros_like(self.pixels))
+
+
+@dataclass(frozen=True, slots=True)
+class ShotImage:
+    """One image of a lighting sequence, with the name of its shot in `cell.yaml`."""
+
+    shot: str
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSeries:
+    """The images of one view under different lights: the same camera, the same pose.
+
+    Attributes:
+        shots: in the order in which they were taken, each name once.
+    """
+
+    shots: tuple[ShotImage, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no series."""
+        names = [one.shot for one in self.shots]
+        if not names or len(set(names)) != len(names):
+            raise DataError(f'image series: expected shots with different names, got {names}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +135,8 @@ class Observation:
     """What one sensor delivered for one view.
 
     Attributes:
-        stamp_ns: begin of exposure (of a signal: of the recording) on the sensor's ROS clock.
+        stamp_ns: begin of exposure (of a signal: of the recording; of an image series: of its last
+            shot) on the sensor's ROS clock.
         transform_part_to_cell: pose of the part as the robot reported it, metres.
         transform_sensor_to_cell: pose of the sensor's optical frame, metres; of a process sensor,
             which has none, the identity.
@@ -102,7 +146,7 @@ class Observation:
     inspection_id: str
     view: ViewKey
     stamp_ns: int
-    data: Image | Scan | Signal
+    data: Image | ImageSeries | Scan | Signal
     transform_part_to_cell: Transform
     transform_sensor_to_cell: Transform
     intrinsics: Intrinsics | None = None

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from inspection_cell.cell import Cell
 from inspection_cell.coverage_colours import COLOURS
 from inspection_cell.findings import Decision, Defect, Verdict, ViewFindings
-from inspection_cell.geometry import Intrinsics, Points
+from inspection_cell.geometry import Intrinsics, Points, invert
 from inspection_cell.judging.words import named, numbers_in_words
+from inspection_cell.named_poses import named_pose
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.seen_surface import Seen, SeenSurface
@@ -140,22 +141,21 @@ class PartMarker:
             own = [view for view in verdict.views if view.view.sensor == name]
             given = sensor.intrinsics.value() if sensor.intrinsics else None
             camera = next((view.intrinsics for view in own if view.intrinsics), given)
-            reach_m = self._reach_m(name)
+            reach_m = min(filter(None, map(self._reach_m, own)), default=None)
             if own and camera is not None and reach_m is not None:
                 proven = all(view.is_evidence for view in own)
                 colour = PROVEN if proven else DECISION_COLOURS[Decision.UNKNOWN]
                 frusta.append(Frustum(name, reach_m * _corner_rays(camera), colour))
         return frusta
 
-    def _reach_m(self, sensor: str) -> float | None:
-        """To the nearest place where the part is held for this sensor."""
-        at_m = self._cell.posed_sensors[sensor].pose.transform()[:3, 3]
-        held = [
-            presentation.pose.transform()[:3, 3]
-            for presentation in self._recipe.file.presentations.values()
-            if sensor in presentation.sensors
-        ]
-        return min((float(np.linalg.norm(place - at_m)) for place in held), default=None)
+    def _reach_m(self, view: ViewFindings) -> float | None:
+        """To where the part was held before the sensor, else to where it was meant to be."""
+        pose = view.transform_part_to_sensor
+        held = self._recipe.file.presentations.get(view.view.presentation)
+        if pose is None and held is not None:
+            named = named_pose(self._cell, self._recipe, view.view)
+            pose = None if named is None else invert(named) @ held.pose.transform()
+        return None if pose is None else float(np.linalg.norm(pose[:3, 3]))
 
 
 class _Covered:

@@ -28,7 +28,7 @@ def simulated_orders(
     cell: Cell, recipes: Sequence[Recipe], source: Simulated
 ) -> tuple[PartOrder, ...]:
     """One order per simulated part, with its truth."""
-    return tuple(_order_of_planned(part) for part in planned_parts(cell, recipes, source))
+    return tuple(order_of_planned(part) for part in planned_parts(cell, recipes, source))
 
 
 def stored_orders(folder: Path) -> tuple[PartOrder, ...]:
@@ -36,7 +36,8 @@ def stored_orders(folder: Path) -> tuple[PartOrder, ...]:
     return tuple(_order_of_stored(part) for part in read_stored_parts(folder))
 
 
-def _order_of_planned(part: PlannedPart) -> PartOrder:
+def order_of_planned(part: PlannedPart) -> PartOrder:
+    """The order for one simulated part, with its truth."""
     if part.fault is not None:
         return PartOrder(part.part_id, part.part_type, Truth(False, (part.fault.value,)))
     defects = tuple(defect.kind.value for defect in part.defects)

@@ -1,12 +1,12 @@
 """The whole inspection in reading order, without ROS; the nodes call the same functions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
+from inspection_cell.capture.series import whole_series
 from inspection_cell.cell import Cell
 from inspection_cell.disposition import Command, Disposition, RejectSide
-from inspection_cell.errors import DataError, InspectionCellError
-from inspection_cell.findings import Decision, Verdict, ViewFindings, ViewStatus
+from inspection_cell.errors import DataError
+from inspection_cell.findings import Decision, Verdict
 from inspection_cell.fusion.admission import required_views
 from inspection_cell.fusion.fuse import Fuser
 from inspection_cell.observations import Observation, ViewKey
@@ -14,21 +14,7 @@ from inspection_cell.recipe import Recipe, check_fit
 from inspection_cell.records.store import RecordStore, free_disk_mb
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.verdict import judge, withhold
-
-
-class Inspection(Protocol):
-    """What an inspector gives for one view."""
-
-    @property
-    def view_findings(self) -> ViewFindings:
-        """All that the view says."""
-
-
-class Inspector(Protocol):
-    """Looks at what one sensor delivered."""
-
-    def inspect(self, observation: Observation) -> Inspection:
-        """Inspect one view."""
+from inspection_cell.views.inspecting import Inspector, inspect_views
 
 
 class Pipeline:
@@ -62,7 +48,8 @@ class Pipeline:
             StoreError: when the verdict cannot be made durable; then there is none.
         """
         captured = self._capture(inspection_id, observations)
-        views = [self._inspect_view(inspection_id, view, seen) for view, seen in captured.items()]
+        views = inspect_views(self._recipe, self._inspectors, inspection_id, captured)
+        views = whole_series(self._cell, captured, views)
         fused = self._fuser.fuse(views)
         verdict = judge(
             self._recipe,
@@ -84,17 +71,6 @@ class Pipeline:
         """The observation of each required view; None where there is none of this inspection."""
         own = {o.view: o for o in observations if o.inspection_id == inspection_id}
         return {view: own.get(view) for view in required_views(self._recipe)}
-
-    def _inspect_view(
-        self, inspection_id: str, view: ViewKey, observation: Observation | None
-    ) -> ViewFindings:
-        if observation is None:
-            return ViewFindings(inspection_id, view, ViewStatus.MISSING, 'nothing was observed')
-        try:
-            return self._inspectors[view.sensor].inspect(observation).view_findings
-        except InspectionCellError as error:
-            reason = f'{type(error).__name__}: {error}'
-            return ViewFindings(inspection_id, view, ViewStatus.ERROR, reason)
 
     def _record(self, verdict: Verdict) -> Verdict:
         """Make the verdict durable before anybody learns of it."""

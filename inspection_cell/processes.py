@@ -50,6 +50,7 @@ class NodeProcesses:
         self._log_folder = log_folder
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._essential: set[str] = set()
+        self._left_traces = False
 
     def __enter__(self) -> Self:
         """Nothing is started yet."""
@@ -65,7 +66,7 @@ class NodeProcesses:
         self.stop()
 
     def start(self, spec: NodeSpec, *, piped: bool = False) -> IO[bytes] | None:
-        """Start one node.
+        """Start one node, also in the place of one that has ended.
 
         Args:
             spec: which node, with what.
@@ -85,6 +86,8 @@ class NodeProcesses:
                 start_new_session=True,  # Ctrl-C reaches us alone; we end the children in order
                 preexec_fn=_in_child,
             )
+        former = self._children.get(spec.name)
+        self._left_traces |= former is not None and _is_unclean(former.poll())
         self._children[spec.name] = child
         if spec.essential:
             self._essential.add(spec.name)
@@ -92,11 +95,16 @@ class NodeProcesses:
 
     def ended(self) -> Ended | None:
         """The first essential child that has ended by itself, or None while all run."""
-        for name, child in self._children.items():
-            status = child.poll()
-            if status is not None and name in self._essential:
-                return Ended(name, status, self.last_lines(name))
-        return None
+        return next((one for one in self.all_ended() if one.name in self._essential), None)
+
+    def all_ended(self) -> tuple[Ended, ...]:
+        """The children that have ended by themselves."""
+        statuses = {name: child.poll() for name, child in self._children.items()}
+        return tuple(
+            Ended(name, status, self.last_lines(name))
+            for name, status in statuses.items()
+            if status is not None
+        )
 
     def wait(self, name: str) -> int:
         """Let a child end by itself, for a while; its exit status (negative: the signal)."""
@@ -130,7 +138,7 @@ class NodeProcesses:
         self._signal(signal.SIGKILL)
         statuses = [child.wait() for child in self._children.values()]
         self._children.clear()
-        if any(status < 0 and -status not in CLEAN for status in statuses):
+        if self._left_traces or any(_is_unclean(status) for status in statuses):
             remove_dead(int(self._environment.get('ROS_DOMAIN_ID', '0')))
 
     def _signal(self, number: signal.Signals) -> None:
@@ -145,6 +153,10 @@ class NodeProcesses:
             return os.fdopen(os.dup(2), 'wb')
         self._log_folder.mkdir(parents=True, exist_ok=True)
         return (self._log_folder / f'{name}.log').open('wb')
+
+
+def _is_unclean(status: int | None) -> bool:
+    return status is not None and status < 0 and -status not in CLEAN
 
 
 def _in_child() -> None:

@@ -13,6 +13,7 @@ from inspection_cell.detection_file import Detection, Silhouette
 from inspection_cell.errors import ConfigError, Problem
 from inspection_cell.fusion_file import Fusion
 from inspection_cell.mask_file import where_problems
+from inspection_cell.observations import ViewKey, joint_key
 from inspection_cell.process_file import ProcessLimits
 from inspection_cell.schema import Name, Pose, StrictModel, load_yaml
 from inspection_cell.surface_file import Surface, surface_problems
@@ -35,6 +36,9 @@ class Presentation(StrictModel):
     """`transform_part_to_cell`: depends on part and grasp."""
     sensors: tuple[Name, ...] = Field(min_length=1)
     """Which sensors of the cell look at the part in this pose."""
+    sensor_poses: dict[Name, Pose] = Field(default={})
+    """Where sensors that move (`from_tf` in the cell) are meant to be in this presentation, for
+    the simulator, previews and the size of the detector's window; default: their `nominal`."""
 
 
 class RecipeFile(StrictModel):
@@ -64,6 +68,23 @@ class RecipeFile(StrictModel):
     """How findings become defects."""
     decision: DecisionLimits = DecisionLimits()
     """How probable a defect must be."""
+
+    @property
+    def joint_scans(self) -> tuple[ViewKey, ...]:
+        """The views whose scans are judged as one surface, in the order of the presentations."""
+        scanners = self.surface.together if self.surface else ()
+        return tuple(
+            ViewKey(name, sensor)
+            for name, presentation in self.presentations.items()
+            for sensor in presentation.sensors
+            if sensor in scanners
+        )
+
+    @property
+    def joint_view(self) -> ViewKey | None:
+        """What these scans say together is a view of its own: `scanner at top+tilted`."""
+        scans = self.joint_scans
+        return joint_key(scans) if scans else None
 
     @model_validator(mode='after')
     def _reference_where_needed(self) -> Self:
@@ -112,6 +133,8 @@ def load_recipe(path: Path) -> Recipe:
 def check_fit(recipe: Recipe, cell: Cell) -> None:
     """Raise ConfigError with every point in which the recipe does not fit the cell."""
     problems = _process_problems(recipe, cell) + _slicing_problems(recipe, cell)
+    problems += _joint_problems(recipe, cell) + _moved_problems(recipe, cell)
+    problems += _shot_problems(recipe, cell)
     for name, presentation in recipe.file.presentations.items():
         for sensor in presentation.sensors:
             key = f'presentations.{name}.sensors'
@@ -139,12 +162,77 @@ def _slicing_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
     ]
 
 
+def _shot_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
+    """Shots that no camera takes, and what a camera that looks would never look for."""
+    detection = recipe.file.detection
+    if detection is None or not detection.shots:
+        return []
+    looking = {name for held in recipe.file.presentations.values() for name in held.sensors}
+    sequences = {n: c.shots for n, c in cell.cameras.items() if n in looking and c.shots}
+    taken = {shot for shots in sequences.values() for shot in shots}
+    known = f'a shot of a camera that looks: {", ".join(sorted(taken)) or "there is none"}'
+    problems = [
+        Problem('detection.shots', shot, known) for shot in detection.shots if shot not in taken
+    ]
+    for camera, shots in sequences.items():
+        looks = [detection.look(shot) for shot in shots]
+        for label in dict.fromkeys([*detection.classes, *(f.label for f in detection.features)]):
+            if all(look.labels is not None and label not in look.labels for look in looks):
+                allowed = f'each class and feature is looked for in at least one shot of {camera}'
+                problems.append(Problem('detection.shots', label, allowed))
+        problems += _blind_proofs(detection, camera, tuple(shots))
+    return problems
+
+
+def _blind_proofs(detection: Detection, camera: str, shots: tuple[str, ...]) -> list[Problem]:
+    """Features that a shot which is to prove presence by them does not look for."""
+    allowed = f'the features: {camera} proves presence in this shot'
+    return [
+        Problem(f'detection.shots.{shot}.labels', f'without {feature.label}', allowed)
+        for shot in detection.proving(shots)
+        for feature in detection.features
+        if (labels := detection.look(shot).labels) is not None and feature.label not in labels
+    ]
+
+
+def _joint_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
+    known = f'a scanner of {cell.path.name}: {", ".join(cell.scanners) or "there is none"}'
+    named = recipe.file.surface.together if recipe.file.surface else ()
+    return [
+        Problem('surface.together', name, known) for name in named if name not in cell.scanners
+    ]
+
+
+def _together_problems(file: RecipeFile) -> list[Problem]:
+    """Scanners that do not look, and nothing to be joined."""
+    named = file.surface.together if file.surface else ()
+    looking = {name for held in file.presentations.values() for name in held.sensors}
+    absent = [name for name in named if name not in looking]
+    if not absent and (not named or len({view.presentation for view in file.joint_scans}) > 1):
+        return []
+    allowed = 'scanners that the presentations name, which look in at least two of them together'
+    return [Problem('surface.together', ', '.join(absent or named), allowed)]
+
+
+def _moved_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
+    """Poses of sensors that do not move, or do not look."""
+    moved = {name for name, sensor in cell.posed_sensors.items() if sensor.from_tf}
+    known = f'a sensor with from_tf in {cell.path.name} that looks here'
+    return [
+        Problem(f'presentations.{name}.sensor_poses', sensor, known)
+        for name, held in recipe.file.presentations.items()
+        for sensor in held.sensor_poses
+        if sensor not in moved or sensor not in held.sensors
+    ]
+
+
 def _zone_problems(file: RecipeFile) -> list[Problem]:
     problems = []
     if file.zones and file.reference == 'none':
         problems.append(Problem('zones', ', '.join(file.zones), 'only with a reference mesh'))
-    problems += surface_problems(file.surface, dict(file.zones))
+    problems += surface_problems(file.surface, dict(file.zones)) + _together_problems(file)
     views = sum(len(held.sensors) for held in file.presentations.values())
+    views -= max(len(file.joint_scans) - 1, 0)  # what is judged together is one view
     problems += coverage_problems(file.coverage, file.zones, views)
     problems += [
         Problem('fusion.one_defect', name, f'a zone: {", ".join(file.zones) or "there is none"}')

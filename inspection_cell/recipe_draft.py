@@ -68,8 +68,11 @@ def draft_recipe(
             without a sensor that looks at parts.
         ModelError: for a folder that holds no model.
     """
-    if not cell.posed_sensors:
-        raise DataError(f'{cell.path}: expected a camera or a scanner that looks at the part')
+    if not any(sensor.nominal for sensor in cell.posed_sensors.values()):
+        raise DataError(
+            f'{cell.path}: expected a camera or a scanner that looks at the part, with a `pose`, '
+            'or with `from_tf.nominal`'
+        )
     part_type = part_type_of(mesh)
     folder = folder or Path(part_type)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -130,7 +133,9 @@ def held_middle(cell: Cell, diagonal_m: float) -> NDArray[np.float64]:
     """
     normal, target = np.zeros((3, 3)), np.zeros(3)
     for sensor in cell.posed_sensors.values():
-        pose = sensor.pose.transform()
+        if sensor.nominal is None:
+            continue  # only TF knows where it is
+        pose = sensor.nominal.transform()
         eye, axis = pose[:3, 3], pose[:3, 2]
         along = np.outer(axis, axis)
         weights = np.eye(3) - along + _DISTANCE_WEIGHT * along

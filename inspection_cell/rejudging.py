@@ -1,8 +1,9 @@
 """Recorded findings judged again: what another recipe would have decided.
 
 Fusion, coverage and the decision are done anew from what the inspectors found. What they did with
-images and scans is not: the detector with its least scores, masks, presence, tolerances and
-features of the surface stay as they were; for those, replay the stored parts.
+images and scans is not: the detector with its least scores, masks, presence, tolerances, features
+of the surface and which scans are judged together stay as they were; for those, replay the stored
+parts.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from inspection_cell.errors import DataError
 from inspection_cell.findings import Decision, Reason, Verdict
 from inspection_cell.fusion.fuse import Fuser
+from inspection_cell.recipe import Recipe
 from inspection_cell.verdict import WITHHELD, judge, withhold
 
 
@@ -49,7 +51,8 @@ def rejudge(verdict: Verdict, fuser: Fuser) -> Rejudged:
         fuser: of the recipe to judge by and the cell that the views were taken in.
 
     Raises:
-        DataError: for a record of another part type, or one without findings.
+        DataError: for a record of another part type, one without findings, or one whose scans
+            were judged together otherwise.
     """
     recipe = fuser.recipe
     if verdict.part_type != recipe.part_type:
@@ -60,6 +63,7 @@ def rejudge(verdict: Verdict, fuser: Fuser) -> Rejudged:
     if not verdict.views:
         why = '; '.join(reason.text for reason in verdict.reasons) or 'no reason is recorded'
         raise DataError(f'{verdict.inspection_id}: ended before there were findings: {why}')
+    _refuse_other_joint(verdict, recipe)
     again = judge(
         recipe,
         fuser.fuse(verdict.views),
@@ -74,6 +78,16 @@ def rejudge(verdict: Verdict, fuser: Fuser) -> Rejudged:
         if reason.code in WITHHELD:
             again = withhold(again, reason.code, reason.text)
     return Rejudged(verdict, again)
+
+
+def _refuse_other_joint(verdict: Verdict, recipe: Recipe) -> None:
+    """Scans that were judged together say nothing alone, and the other way round."""
+    joint = next((view.view for view in verdict.views if view.view.is_joint), None)
+    if joint != recipe.file.joint_view:
+        raise DataError(
+            f'{verdict.inspection_id}: scans judged together: {joint or "none"}; {recipe.path} '
+            f'wants {recipe.file.joint_view or "none"}: replay the stored part'
+        )
 
 
 def count_changes(records: Iterable[Rejudged]) -> dict[tuple[Decision, Decision], int]:

@@ -37,7 +37,7 @@ def rviz_config(cell: Cell, namespace: str) -> str:
         cell: whose sensors have displays.
         namespace: that the nodes run in, without slashes at its ends.
     """
-    frames = Frames.of(namespace)
+    frames = Frames.of(namespace, cell)
     shown = [_display(topic, namespace) for topic in shown_topics(cell)]
     config = {
         'Panels': [

@@ -1,12 +1,14 @@
 """Stored parts for replay: `<dir>/<part_id>/<presentation>/<sensor>.png`, read and checked.
 
+A camera with a lighting sequence has an image for each shot, `<sensor>.<shot>.png`.
 Beside the frames: `<part_id>/part.yaml` (part type, units of the scans), an optional
 `<presentation>/pose.txt` (`transform_part_to_cell`, 4 by 4, metres), an optional
-`<presentation>/<sensor>.camera_info.yaml` and an optional `<part_id>/truth.json`.
+`<presentation>/<sensor>.camera_info.yaml`, an optional `<presentation>/<sensor>.pose.txt`
+(`transform_sensor_to_cell`, where it moves) and an optional `<part_id>/truth.json`.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar, cast
@@ -14,14 +16,23 @@ from typing import Literal, TypeVar, cast
 import cv2
 import numpy as np
 import open3d as o3d
-import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from inspection_cell.calibration_file import read_calibration
 from inspection_cell.cell import Cell
 from inspection_cell.errors import ConfigError, DataError
 from inspection_cell.geometry import Intrinsics, Transform, checked_transform
-from inspection_cell.observations import Image, Observation, Scan, Signal, ViewKey
+from inspection_cell.named_poses import needed_pose
+from inspection_cell.observations import (
+    Image,
+    ImageSeries,
+    Observation,
+    Scan,
+    ShotImage,
+    Signal,
+    ViewKey,
+)
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import METRES_PER_UNIT
 from inspection_cell.schema import Name, StrictModel, load_yaml
@@ -30,6 +41,7 @@ from inspection_cell.signal_files import SIGNAL_SUFFIXES, read_signal
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 SCAN_SUFFIXES = ('.ply', '.pcd')
 INFO_SUFFIX = '.camera_info.yaml'
+POSE_SUFFIX = '.pose.txt'
 
 T = TypeVar('T')
 
@@ -61,29 +73,21 @@ class Truth(BaseModel):
     defects: tuple[TrueDefect, ...] = ()
 
 
-class _Matrix(BaseModel):
-    data: tuple[float, ...]
-
-
-class _CameraInfoFile(BaseModel):
-    """A calibration as ROS's camera_calibration writes it; keys not needed here may stand."""
-
-    image_width: int = Field(ge=1)
-    image_height: int = Field(ge=1)
-    distortion_model: str = 'plumb_bob'
-    camera_matrix: _Matrix
-    distortion_coefficients: _Matrix = _Matrix(data=())
-
-
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """One image, scan or signal in a file."""
+    """One image, scan or signal in a file; None: what recipe and cell say.
+
+    Attributes:
+        shot: of the camera's lighting sequence; empty: the view is one frame.
+    """
 
     view: ViewKey
     path: Path
     units: Literal['mm', 'm']
     transform_part_to_cell: Transform | None
     intrinsics: Intrinsics | None
+    transform_sensor_to_cell: Transform | None = None
+    shot: str = ''
 
     def load(self) -> Image | Scan | Signal:
         """Read the file; raises DataError when it is damaged."""
@@ -132,9 +136,22 @@ def observations(
     Raises:
         DataError: for frames of sensors or presentations that the cell or recipe lacks.
     """
+    by_view: dict[ViewKey, list[StoredFrame]] = {}
+    for frame in part.frames:
+        by_view.setdefault(frame.view, []).append(frame)
     return tuple(
-        _observation(frame, cell, recipe, inspection_id, stamp_ns) for frame in part.frames
+        _observation(frames, cell, recipe, inspection_id, stamp_ns) for frames in by_view.values()
     )
+
+
+def check_shot(frame: StoredFrame, cell: Cell) -> None:
+    """Refuse a frame whose name does not fit the shots of its camera; raises DataError."""
+    camera = cell.cameras.get(frame.view.sensor)
+    shots = tuple(camera.shots) if camera and camera.shots else ('',)
+    if frame.shot not in shots:
+        named = ', '.join(f'{frame.view.sensor}{shot and "."}{shot}' for shot in shots)
+        suffix = frame.path.suffix
+        raise DataError(f'{frame.path}: expected by the shots of the cell: {named} with {suffix}')
 
 
 def read_image(path: Path) -> Image:
@@ -173,26 +190,9 @@ def read_pose(path: Path) -> Transform:
 def read_camera_info(path: Path) -> Intrinsics:
     """Read a calibration as ROS's camera_calibration writes it."""
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-        info = _CameraInfoFile.model_validate(content)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise DataError(f'{path}: expected a camera calibration: {_line(error)}') from error
-    matrix = info.camera_matrix.data
-    if len(matrix) != 9:
-        raise DataError(f'{path}: camera_matrix.data: expected 9 numbers, got {len(matrix)}')
-    try:
-        return Intrinsics(
-            info.image_width,
-            info.image_height,
-            fx=matrix[0],
-            fy=matrix[4],
-            cx=matrix[2],
-            cy=matrix[5],
-            distortion_model=info.distortion_model,
-            distortion=info.distortion_coefficients.data,
-        )
-    except DataError as error:
-        raise DataError(f'{path}: {error}') from error
+        return read_calibration(path)[0]
+    except ConfigError as error:
+        raise DataError(str(error)) from error
 
 
 def read_truth(path: Path) -> Truth:
@@ -231,19 +231,22 @@ def _read_presentation(
     pose = _kept(read_pose, pose_path, problems) if pose_path.exists() else None
     frames: dict[str, StoredFrame] = {}
     for path in sorted(folder.iterdir()):
-        if path == pose_path or path.name.endswith(INFO_SUFFIX):
+        if path == pose_path or path.name.endswith((INFO_SUFFIX, POSE_SUFFIX)):
             continue
         if path.suffix not in IMAGE_SUFFIXES + SCAN_SUFFIXES + SIGNAL_SUFFIXES:
             problems.append(
-                f'{path}: expected png, jpg, ply, pcd, csv, wav, pose.txt or *{INFO_SUFFIX}'
+                f'{path}: expected png, jpg, ply, pcd, csv, wav, pose.txt, *{INFO_SUFFIX} or '
+                f'*{POSE_SUFFIX}'
             )
         elif path.stem in frames:
             problems.append(f'{path}: a second frame of {path.stem}')
         else:
-            info = folder / (path.stem + INFO_SUFFIX)
+            name, _, shot = path.stem.partition('.')
+            info, held = folder / (name + INFO_SUFFIX), folder / (name + POSE_SUFFIX)
             camera = _kept(read_camera_info, info, problems) if info.exists() else None
-            key = ViewKey(folder.name, path.stem)
-            frames[path.stem] = StoredFrame(key, path, units, pose, camera)
+            sensor = _kept(read_pose, held, problems) if held.exists() else None
+            key = ViewKey(folder.name, name)
+            frames[path.stem] = StoredFrame(key, path, units, pose, camera, sensor, shot)
     return list(frames.values())
 
 
@@ -256,25 +259,44 @@ def _kept(read: Callable[[Path], T], path: Path, problems: list[str]) -> T | Non
 
 
 def _observation(
-    frame: StoredFrame, cell: Cell, recipe: Recipe, inspection_id: str, stamp_ns: int
+    frames: Sequence[StoredFrame], cell: Cell, recipe: Recipe, inspection_id: str, stamp_ns: int
 ) -> Observation:
+    frame = frames[0]
     presentation = recipe.file.presentations.get(frame.view.presentation)
     sensor = cell.sensors.get(frame.view.sensor)
     if presentation is None or sensor is None:
         known = f'{sorted(recipe.file.presentations)} and {sorted(cell.sensors)}'
         raise DataError(f'{frame.path}: no such presentation and sensor; there are {known}')
+    for one in frames:
+        check_shot(one, cell)
     pose = frame.transform_part_to_cell
-    posed = cell.posed_sensors.get(frame.view.sensor)
     given = sensor.intrinsics.value() if sensor.kind == 'camera' and sensor.intrinsics else None
     return Observation(
         inspection_id,
         frame.view,
         stamp_ns,
-        frame.load(),
+        _series(frames, cell) if frame.shot else frame.load(),
         presentation.pose.transform() if pose is None else pose,
-        posed.pose.transform() if posed else np.eye(4),
+        sensor_pose(frame, cell, recipe),
         frame.intrinsics or given,
     )
+
+
+def _series(frames: Sequence[StoredFrame], cell: Cell) -> ImageSeries:
+    """The images of one view, in the order in which its shots are taken."""
+    order = list(cell.cameras[frames[0].view.sensor].shots)
+    in_order = sorted(frames, key=lambda frame: order.index(frame.shot))
+    return ImageSeries(tuple(ShotImage(one.shot, read_image(one.path)) for one in in_order))
+
+
+def sensor_pose(frame: StoredFrame, cell: Cell, recipe: Recipe) -> Transform:
+    """Where a frame's sensor stood; raises DataError where only TF knew it."""
+    if frame.view.sensor not in cell.posed_sensors:
+        return np.eye(4)
+    if frame.transform_sensor_to_cell is not None:
+        return frame.transform_sensor_to_cell
+    what = f'a stored frame without {frame.view.sensor}{POSE_SUFFIX}'
+    return needed_pose(cell, recipe, frame.view, what)
 
 
 def _line(error: Exception) -> str:

@@ -48,6 +48,9 @@ class Surface(StrictModel):
     calibration. The noise is estimated from every scan and comes on top."""
     features: dict[Name, SurfaceFeature] = Field(default={})
     """Bores, planes, distances and angles that are measured, by name."""
+    together: tuple[Name, ...] = ()
+    """Scanners whose scans of one part, of all presentations, are registered together and judged
+    as one surface; empty: each scan by itself."""
     crop_mm: PositiveMm = 20.0
     """Scan points farther than this from the reference at the robot's pose do not count, mm."""
     registration: Registration = Registration()

@@ -29,10 +29,12 @@ from inspection_cell.surface.features.measure import FeatureMeter
 from inspection_cell.surface.features.measured import Measured
 from inspection_cell.surface.global_search import search_pose
 from inspection_cell.surface.golden import recipe_limits
+from inspection_cell.surface.limits import Limits
 from inspection_cell.surface.registration import Registered
+from inspection_cell.surface.symmetry_note import symmetry_note
 from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.verdict import judge
-from inspection_cell.views.surface import view_findings
+from inspection_cell.views.surface_findings import view_findings
 from inspection_cell.zones import SurfaceZone, resolve_zones
 
 Units = Literal['mm', 'm']
@@ -56,6 +58,7 @@ class SurfaceResult:
         coverage: share of the reference's surface that the scan shows.
         zones: of the recipe.
         measured: the recipe's features.
+        limits: of deviations by place; None: `tolerance_mm` everywhere.
     """
 
     reference: ReferenceMesh
@@ -69,6 +72,7 @@ class SurfaceResult:
     seconds: float
     zones: Mapping[str, SurfaceZone] = field(default_factory=dict)
     measured: tuple[Measured, ...] = ()
+    limits: Limits | None = None
 
     @property
     def decision(self) -> Decision:
@@ -136,7 +140,8 @@ def inspect_files(
     zones = resolve_zones(known, mesh)
     field = DeviationField(mesh, cache_folder(user_data_folder()))
     aligned = _aligned(clouds, poses, field, surface, seed)
-    compared = examine(aligned, field, recipe_limits(known, mesh, zones))
+    limits = recipe_limits(known, mesh, zones)
+    compared = examine(aligned, field, limits)
     measured = FeatureMeter(surface.features, zones, mesh, surface.systematic_mm).of(aligned)
     pose = aligned.registered.transform_scan_to_part
     observation = Observation('file', VIEW, 0, Scan(clouds[0]), invert(pose), np.eye(4))
@@ -154,6 +159,7 @@ def inspect_files(
         seconds=time.perf_counter() - begin,
         zones=zones,
         measured=measured,
+        limits=limits,
     )
 
 
@@ -199,14 +205,19 @@ def _aligned(
     together = np.concatenate(clouds)
     if poses:
         placed = [Cloud(points, pose) for points, pose in zip(clouds, poses, strict=True)]
-        return align(placed, field, surface)
+        note = symmetry_note(field, cache_folder(user_data_folder()))
+        return _noted(align(placed, field, surface), note)
     found = search_pose(together, field, surface.registration.inlier_mm, seed)
     start = found.transform_scan_to_part
     if found.reason:
         refused = Registered(start, explained=found.explained, reason=found.reason)
         return not_aligned(field, refused)
     aligned = align([Cloud(points, start) for points in clouds], field, surface)
-    return replace(aligned, registered=replace(aligned.registered, note=found.note))
+    return _noted(aligned, found.note)
+
+
+def _noted(aligned: Aligned, note: str) -> Aligned:
+    return replace(aligned, registered=replace(aligned.registered, note=note))
 
 
 def _recipe(
@@ -227,7 +238,9 @@ def _recipe(
     surface = limits or Surface(
         tolerance_mm=DEFAULT_TOLERANCE_MM, crop_mm=crop_mm, registration=free
     )
-    changes: dict[str, object] = {} if pose_known else {'crop_mm': EVERYTHING_MM}
+    changes: dict[str, object] = {'together': ()}  # the files are one view
+    if not pose_known:
+        changes['crop_mm'] = EVERYTHING_MM
     if tolerance_mm is not None:
         changes['tolerance_mm'] = tolerance_mm
     surface = Surface.model_validate(surface.model_dump() | changes)

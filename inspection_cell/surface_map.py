@@ -12,6 +12,7 @@ from inspection_cell.deviation_colours import colour_stops, scale_mm, scale_tick
 from inspection_cell.findings import Defect
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.shown_deviations import ShownDeviations, shown_deviations, zone_words
 from inspection_cell.surface_files import SurfaceResult
 from inspection_cell.zones import SurfaceZone
 
@@ -30,10 +31,11 @@ def deviation_map(result: SurfaceResult, zones: Mapping[str, SurfaceZone]) -> go
     reference = result.reference
     traces = [_reference(reference)]
     if len(result.points_part):
-        traces.append(_points(result))
+        traces.append(_points(result, shown_deviations(result)))
     for index, (name, zone) in enumerate(zones.items()):
         colour = _ZONE_COLOURS[index % len(_ZONE_COLOURS)]
-        traces.append(_zone(name, reference.samples[zone.samples], colour))
+        words = zone_words(result, name)
+        traces.append(_zone(words, reference.samples[zone.samples], colour))
     traces += _pins(result.defects, reference.diagonal_m)
     figure = go.Figure(traces)
     axes = {
@@ -56,23 +58,23 @@ def deviation_map(result: SurfaceResult, zones: Mapping[str, SurfaceZone]) -> go
     return figure
 
 
-def shown_rows(result: SurfaceResult) -> NDArray[np.intp]:
+def shown_rows(result: SurfaceResult, shown: ShownDeviations) -> NDArray[np.intp]:
     """Rows of the points that are drawn: those of the defects, and evenly of the rest."""
     count = len(result.points_part)
     if count <= SHOWN_POINTS:
         return np.arange(count)
     chosen = np.zeros(count, dtype=np.bool_)
-    chosen[_thin(np.flatnonzero(_of_defects(result)), int(DEFECT_SHARE * SHOWN_POINTS))] = True
+    of_defects = np.flatnonzero(_of_defects(result, shown))
+    chosen[_thin(of_defects, int(DEFECT_SHARE * SHOWN_POINTS))] = True
     rest = np.flatnonzero(~chosen)
     chosen[_thin(rest, SHOWN_POINTS - int(chosen.sum()))] = True
     return np.flatnonzero(chosen)
 
 
-def _of_defects(result: SurfaceResult) -> NDArray[np.bool_]:
-    """Which points lie outside the tolerance where a defect is."""
+def _of_defects(result: SurfaceResult, shown: ShownDeviations) -> NDArray[np.bool_]:
+    """Which points lie outside their limits where a defect is."""
     own = np.zeros(len(result.points_part), dtype=np.bool_)
-    low, high = result.tolerance_mm
-    beyond = np.flatnonzero((result.deviation_mm < low) | (result.deviation_mm > high))
+    beyond = np.flatnonzero(shown.beyond)
     if len(beyond) == 0:
         return own
     tree = cKDTree(result.points_part[beyond])
@@ -91,28 +93,37 @@ def _thin(rows: NDArray[np.intp], count: int) -> NDArray[np.intp]:
     return kept
 
 
-def _points(result: SurfaceResult) -> go.Scatter3d:
-    rows = shown_rows(result)
-    start, end = scale_mm(result.tolerance_mm)
-    low, high = result.tolerance_mm
-    ticks = scale_ticks_mm(result.tolerance_mm)
+def _points(result: SurfaceResult, shown: ShownDeviations) -> go.Scatter3d:
+    rows = shown_rows(result, shown)
+    start, end = scale_mm(shown.tolerance_mm)
+    ticks = scale_ticks_mm(shown.tolerance_mm)
+    words = [
+        f'<b>{word}</b>' if tick in shown.tolerance_mm else word
+        for tick, word in zip(ticks, shown.tick_words, strict=True)
+    ]
     marker = {
         'size': 2.8,
-        'color': result.deviation_mm[rows].astype(np.float32),
+        'color': shown.on_scale_mm[rows].astype(np.float32),
         'cmin': start,
         'cmax': end,
-        'colorscale': [list(stop) for stop in colour_stops(result.tolerance_mm)],
+        'colorscale': [list(stop) for stop in colour_stops(shown.tolerance_mm)],
         'colorbar': {
             'orientation': 'h',
             'y': 0.0,
             'yanchor': 'top',
             'thickness': 14,
-            'title': {'text': f'deviation, mm; tolerance {low:+g} … {high:+g}', 'side': 'bottom'},
+            'title': {'text': shown.scale_words, 'side': 'bottom'},
             'tickvals': ticks,
-            'ticktext': [f'<b>{t:+g}</b>' if t in (low, high) else f'{t:+g}' for t in ticks],
+            'ticktext': words,
         },
     }
     hover = '%{marker.color:+.3f} mm<br>(%{x:.1f}, %{y:.1f}, %{z:.1f}) mm<extra></extra>'
+    own = {}
+    if shown.varies:
+        hover = '%{customdata[0]:+.3f} mm; limit %{customdata[1]:+.3f} mm'
+        hover += '<br>(%{x:.1f}, %{y:.1f}, %{z:.1f}) mm<extra></extra>'
+        told = np.column_stack([shown.deviation_mm[rows], shown.limit_mm[rows]])
+        own = {'customdata': told.astype(np.float32)}
     return _scatter(
         result.points_part[rows],
         name='scan',
@@ -120,17 +131,18 @@ def _points(result: SurfaceResult) -> go.Scatter3d:
         showlegend=True,
         marker=marker,
         hovertemplate=hover,
+        **own,
     )
 
 
-def _zone(name: str, points: Points, colour: str) -> go.Scatter3d:
+def _zone(words: str, points: Points, colour: str) -> go.Scatter3d:
     marker = {'size': 3.2, 'symbol': 'circle-open', 'color': colour}
     return _scatter(
         points,
-        name=f'zone {name}',
+        name=words,
         mode='markers',
         marker=marker,
-        hovertemplate=f'zone {name}<extra></extra>',
+        hovertemplate=f'{words}<extra></extra>',
     )
 
 

@@ -16,6 +16,7 @@ from inspection_cell.deviation_colours import (
     WITHIN_LOW,
 )
 from inspection_cell.findings import Defect
+from inspection_cell.shown_deviations import shown_deviations
 from inspection_cell.surface_files import SurfaceResult
 from inspection_cell.surface_map import deviation_map
 from inspection_cell.surface_picture import draw
@@ -97,13 +98,16 @@ def _map(result: SurfaceResult, zones: Mapping[str, SurfaceZone]) -> str:
 
 def _colours(result: SurfaceResult) -> str:
     low, high = result.tolerance_mm
+    below, above = f'below {low:+g} mm', f'above {high:+g} mm'
+    if shown_deviations(result).varies:
+        below, above = 'below the limit there', 'above the limit there'
     words = (
         (FAR_BELOW, 'far too little material'),
-        (BELOW, f'too little (below {low:+g} mm)'),
+        (BELOW, f'too little ({below})'),
         (WITHIN_LOW, 'a little low'),
         (WITHIN, 'as the reference'),
         (WITHIN_HIGH, 'a little high (all three within the tolerance)'),
-        (ABOVE, f'too much (above {high:+g} mm)'),
+        (ABOVE, f'too much ({above})'),
         (FAR_ABOVE, 'far too much material'),
     )
     entries = ''.join(

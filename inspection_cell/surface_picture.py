@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.deviation_colours import colour_stops, scale_mm, scale_ticks_mm
 from inspection_cell.geometry import Points
+from inspection_cell.shown_deviations import shown_deviations
 from inspection_cell.surface.registration import thinned
 from inspection_cell.surface_files import SurfaceResult
 
@@ -27,14 +28,14 @@ def draw(result: SurfaceResult) -> bytes:
         figure.text(0.5, 0.5, result.registered.reason, ha='center', wrap=True)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(buffer, format='png')
+    figure.savefig(buffer, format='png', bbox_inches='tight')
     return buffer.getvalue()
 
 
 def _draw_sides(figure: Figure, result: SurfaceResult) -> None:
     centre = result.reference.vertices.mean(axis=0)
-    points = thinned(np.column_stack([result.points_part, result.deviation_mm]), SHOWN_POINTS)
-    low, high = result.tolerance_mm
+    shown = shown_deviations(result)
+    points = thinned(np.column_stack([result.points_part, shown.on_scale_mm]), SHOWN_POINTS)
     colours = LinearSegmentedColormap.from_list('deviation', colour_stops(result.tolerance_mm))
     axes = figure.subplots(1, 3)
     drawn = None
@@ -56,8 +57,8 @@ def _draw_sides(figure: Figure, result: SurfaceResult) -> None:
         axis.set_ylabel(_name(side[1]))
     if drawn is not None:
         bar = figure.colorbar(drawn, ax=axes, shrink=0.8, extend='both')
-        bar.set_label(f'deviation, mm (tolerance {low:+g} … {high:+g})')
-        bar.set_ticks(scale_ticks_mm(result.tolerance_mm))
+        bar.set_label(shown.scale_words)
+        bar.set_ticks(scale_ticks_mm(result.tolerance_mm), labels=shown.tick_words)
 
 
 def _mark(axis: Axes, result: SurfaceResult, side: Points) -> None:

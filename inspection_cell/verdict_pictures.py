@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError, StoreError
+from inspection_cell.evidence import shot_of
 from inspection_cell.findings import Defect, EvidenceFile, Verdict, ViewFindings
 from inspection_cell.fusion.poses import best_pose, pose_corrections
 from inspection_cell.fusion.visibility import CameraView
@@ -73,6 +74,8 @@ class VerdictPictures:
     def write(self, data_dir: Path, folder: Path) -> tuple[Picture, ...]:
         """Write `<presentation>.<sensor>.defects.jpg` of every camera view with an image.
 
+        Of a lighting sequence one of each image: `<presentation>.<sensor>.<shot>.defects.jpg`.
+
         Args:
             data_dir: of the records, with their evidence.
             folder: for the pictures; made where it is not there.
@@ -81,17 +84,18 @@ class VerdictPictures:
             StoreError: when a picture cannot be written.
         """
         return tuple(
-            self._written(view, data_dir, folder)
+            self._written(view, image, data_dir, folder)
             for view in self._verdict.views
-            if view.intrinsics is not None or _image(view) is not None
+            for image in _images(view) or ((None,) if view.intrinsics is not None else ())
         )
 
     def drawn(self, view: ViewFindings) -> tuple[Drawn, ...]:
         """The defects that the view shows, or may show."""
         return tuple(self._drawn(view))
 
-    def _written(self, view: ViewFindings, data_dir: Path, folder: Path) -> Picture:
-        image = _image(view)
+    def _written(
+        self, view: ViewFindings, image: EvidenceFile | None, data_dir: Path, folder: Path
+    ) -> Picture:
         if image is None:
             return Picture(view.view, None, 'no image is recorded')
         try:
@@ -99,7 +103,8 @@ class VerdictPictures:
         except DataError as error:
             return Picture(view.view, None, str(error))
         drawn = self.drawn(view)
-        path = folder / f'{view.view.presentation}.{view.view.sensor}.defects.jpg'
+        names = [view.view.presentation, view.view.sensor, shot_of(image), 'defects', 'jpg']
+        path = folder / '.'.join(name for name in names if name)
         _write_jpeg(path, _with_defects(pixels, drawn, self._verdict.defects))
         return Picture(view.view, path, defects=tuple(one.number for one in drawn))
 
@@ -126,8 +131,8 @@ class VerdictPictures:
         return bool(camera.sees(self._reference, *places, GRAZING_RAD)[0])
 
 
-def _image(view: ViewFindings) -> EvidenceFile | None:
-    return next((one for one in view.evidence if one.kind == 'image'), None)
+def _images(view: ViewFindings) -> tuple[EvidenceFile, ...]:
+    return tuple(one for one in view.evidence if one.kind == 'image')
 
 
 def _finding_outline(defect: Defect, view: ViewFindings) -> NDArray[np.float64] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
-from inspection_cell.bringup import cell_nodes, in_one_process, load_recipes
+from inspection_cell.bringup import cell_nodes, in_one_process, load_recipes, of_this_machine
 from inspection_cell.cell import load_cell
 from inspection_cell.nodes.launching import CELL_ARGUMENTS, argument, is_on, node_action, paths
 
@@ -17,7 +17,9 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The nodes that the cell's sensors need."""
     cell = load_cell(Path(argument(context, 'cell')).expanduser())
     recipes = load_recipes(cell, paths(context, 'recipes'))
-    specs = cell_nodes(cell, recipes, Path(argument(context, 'data_dir')).expanduser())
+    data_dir = Path(argument(context, 'data_dir')).expanduser()
+    specs = cell_nodes(cell, recipes, data_dir, retry=True)
+    specs = of_this_machine(specs, argument(context, 'nodes').split())
     if is_on(context, 'one_process'):
         specs = (in_one_process(specs),)
     return [node_action(context, spec) for spec in specs]
@@ -26,4 +28,9 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 def generate_launch_description() -> LaunchDescription:
     """Arguments and nodes."""
     cell = DeclareLaunchArgument('cell', description='Path of the cell.yaml.')
-    return LaunchDescription([cell, *CELL_ARGUMENTS, OpaqueFunction(function=start)])
+    nodes = DeclareLaunchArgument(
+        'nodes',
+        default_value='',
+        description='Those that run on this machine, separated by spaces; empty: all.',
+    )
+    return LaunchDescription([cell, nodes, *CELL_ARGUMENTS, OpaqueFunction(function=start)])

@@ -23,6 +23,7 @@ from system_packages import (
     build_tools_missing,
     install,
     libraries_missing,
+    sdf_parser_missing,
 )
 
 MESSAGES = ROOT / 'inspection_cell_msgs'
@@ -115,6 +116,15 @@ class Setup:
             say(f'  missing: {" ".join(missing)}')
             install(missing)
 
+    def install_sdf_parser(self) -> None:
+        """Install what tests check worlds for Gazebo with; they skip where it cannot be had."""
+        missing = sdf_parser_missing()
+        try:
+            if missing:
+                install(missing)
+        except SystemPackageError as error:
+            say(f'  worlds for Gazebo will not be checked: {error}')
+
     def build_messages(self) -> None:
         """Build our messages and actions; a lean install has the tools only for the time."""
         if self.kind.lean:
@@ -204,6 +214,8 @@ def bring_up_to_date(kind: Install, ros: RosSource) -> None:
     setup.done['ROS 2'] = ros.distribution
     setup.step('Python packages', packages, setup.install_python_packages)
     setup.step('system libraries', packages, setup.install_libraries)
+    if not kind.lean:
+        setup.step('parser for Gazebo worlds', packages, setup.install_sdf_parser)
     setup.step('inspection_cell_msgs', digest([*interfaces, *pins], base), setup.build_messages)
     setup.step('inspection_cell', digest(own, packages, *share_listing()), setup.build_package)
     taken = time.monotonic() - start

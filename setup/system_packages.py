@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
+from ctypes.util import find_library
 from importlib.util import find_spec
 from os import geteuid
 from pathlib import Path
@@ -25,6 +26,8 @@ LIBRARY_PACKAGES = {
     'libusb-1.0.so.0': 'libusb-1.0-0',
     'libxcb.so.1': 'libxcb1',
 }
+SDF_PARSER = ('libsdformat12-12', 'sdformat-sdf')  # Debian 12; later versions serve too
+SDF_LIBRARIES = ('sdformat12', 'sdformat13', 'sdformat14')
 EXTENSION_MODULES = ('cv2/cv2*.so', 'open3d/libOpen3D.so*', 'open3d/**/pybind*.so')
 
 
@@ -56,6 +59,11 @@ def libraries_missing(site_packages: Path) -> list[str]:
     if unknown:
         raise SystemPackageError(f'Install the system packages that have: {", ".join(unknown)}')
     return sorted({LIBRARY_PACKAGES[name] for name in names})
+
+
+def sdf_parser_missing() -> list[str]:
+    """Debian packages of Gazebo's parser, which the tests check its worlds with."""
+    return [] if any(map(find_library, SDF_LIBRARIES)) else [*SDF_PARSER]
 
 
 def install(packages: list[str]) -> None:

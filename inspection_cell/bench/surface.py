@@ -19,6 +19,7 @@ from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import ViewStatus
 from inspection_cell.geometry import Transform, invert, rigid, transform_points
 from inspection_cell.locations import demo_cell
+from inspection_cell.named_poses import needed_pose
 from inspection_cell.observations import Observation, Scan, ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh, load_reference
@@ -154,7 +155,7 @@ def _subject() -> _Subject:
         1,
         scan,
         presented.transform_part_to_cell_reported @ _off(),
-        cell.scanners[VIEW.sensor].pose.transform(),
+        needed_pose(cell, recipe, VIEW, 'the bench'),
     )
     return _Subject(observation, scan.points, recipe, reference)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,12 @@ from inspection_cell.errors import DataError
 from inspection_cell.observations import Scan
 
 FLOATS = {7: 'f4', 8: 'f8'}  # sensor_msgs/PointField FLOAT32, FLOAT64
-AXES = ('x', 'y', 'z')
+CloudAxes = Literal['optical', 'x_forward']
+# Which fields become the optical x, y and z; those of a body frame are -y, -z and x.
+FIELDS: dict[CloudAxes, tuple[str, ...]] = {
+    'optical': ('x', 'y', 'z'),
+    'x_forward': ('y', 'z', 'x'),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +60,30 @@ def decode_cloud(
     row_step: int,
     is_bigendian: bool,
     data: Payload,
+    axes: CloudAxes = 'optical',
 ) -> Scan:
     """Decode the fields of sensor_msgs/PointCloud2, organised or not.
 
     Points with a coordinate that is NaN, infinite or beyond float32 are dropped. The points are
-    copied once, and a second time only when some are dropped.
+    copied once, and a second time only when some are dropped. `axes` tells what the
+    coordinates mean.
 
     Returns:
-        Valid points (N, 3), read-only, in the order of the message; N may be 0.
+        Valid points (N, 3) in the optical frame, read-only, in the order of the message; N may
+        be 0.
 
     Raises:
         DataError: when x, y or z is missing or no single float, or sizes and length disagree.
     """
     layout = _Layout(width, height, point_step, row_step)
-    axes = [_axis(fields, name, layout) for name in AXES]
+    columns = [_axis(fields, name, layout) for name in FIELDS[axes]]
     flat = payload_bytes(data, row_step * height, str(layout))
     points = np.empty((width * height, 3), dtype=np.float32)
     if len(points):
         with np.errstate(over='ignore', invalid='ignore'):  # float64 beyond float32, NaN
-            _fill(points, axes, layout, '>' if is_bigendian else '<', flat)
+            _fill(points, columns, layout, '>' if is_bigendian else '<', flat)
+    if axes == 'x_forward':
+        np.negative(points[:, :2], out=points[:, :2])
     points = _finite(points)
     points.flags.writeable = False
     return Scan(points)

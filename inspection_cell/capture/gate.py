@@ -38,14 +38,18 @@ class CaptureRequest:
     """A view that waits for its frame.
 
     Attributes:
-        settled_ns: when the robot had settled, ROS clock.
+        settled_ns: when the robot, and the light of a shot, had settled, ROS clock.
         deadline_steady_ns: latest arrival of the frame, steady clock.
+        shot: of a lighting sequence; empty: the view is one frame.
+        exposure_ns: exposure time of the shot; None: the one of the sensor's stamps.
     """
 
     inspection_id: str
     presentation: str
     settled_ns: int
     deadline_steady_ns: int
+    shot: str = ''
+    exposure_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +125,16 @@ class FrameGate(Generic[T]):
             self._give_up('')
         return self._given_up.popleft() if self._given_up else None
 
-    def exposure_start_ns(self, frame: Frame[T]) -> int:
+    def _exposure_start_ns(self, frame: Frame[T], request: CaptureRequest) -> int:
         """Earliest begin of a frame's exposure, before clock uncertainty, ROS clock."""
+        exposure_ns = self._exposure_ns if request.exposure_ns is None else request.exposure_ns
         if self._meaning is StampMeaning.EXPOSURE_START:
             return frame.stamp_ns
         if self._meaning is StampMeaning.EXPOSURE_END:
-            return frame.stamp_ns - self._exposure_ns
+            return frame.stamp_ns - exposure_ns
         # Time in the transport must not make a frame look younger than the driver says it is.
         arrival_ns = min(frame.stamp_ns, frame.arrival_ns)
-        return arrival_ns - self._exposure_ns - self._latency_ns
+        return arrival_ns - exposure_ns - self._latency_ns
 
     def _take(self, frame: Frame[T], request: CaptureRequest) -> Captured[T] | None:
         refusal = self._refusal(frame, request)
@@ -137,7 +142,7 @@ class FrameGate(Generic[T]):
             self._open = None
             self._last_used_ns = frame.stamp_ns
             self._recent.clear()
-            return Captured(request, frame, self.exposure_start_ns(frame))
+            return Captured(request, frame, self._exposure_start_ns(frame, request))
         if frame.arrival_ns >= request.settled_ns:  # what came earlier is nobody's fault
             self._refusals.append(refusal.kind)
             self.refused += 1
@@ -151,9 +156,9 @@ class FrameGate(Generic[T]):
             return Refusal.future(frame.stamp_ns, frame.arrival_ns)
         if frame.stamp_ns <= self._last_used_ns:
             return Refusal.repeated(frame.stamp_ns, self._last_used_ns)
-        begin_ns = self.exposure_start_ns(frame)
+        begin_ns = self._exposure_start_ns(frame, request)
         if begin_ns - self._uncertainty_ns < request.settled_ns:
-            return Refusal.old(begin_ns, request.settled_ns, self._uncertainty_ns)
+            return Refusal.old(begin_ns, request.settled_ns, self._uncertainty_ns, request.shot)
         if frame.arrival_steady_ns > request.deadline_steady_ns:
             return Refusal.late(frame.arrival_steady_ns, request.deadline_steady_ns)
         return None
@@ -168,10 +173,12 @@ class FrameGate(Generic[T]):
         else:
             status = ViewStatus.MISSING
             text = self._missing(request)
-        self._given_up.append(NotCaptured(request, status, cause + text))
+        shot = f'shot {request.shot}: ' if request.shot else ''
+        self._given_up.append(NotCaptured(request, status, shot + cause + text))
 
     def _missing(self, request: CaptureRequest) -> str:
-        settled = f'no frame came after the robot had settled at {as_seconds(request.settled_ns)}'
+        what = 'its light' if request.shot else 'the robot'
+        settled = f'no frame came after {what} had settled at {as_seconds(request.settled_ns)}'
         if self._last_seen_ns == 0:
             return f'{settled}; none ever came from this sensor'
         before = as_seconds(request.settled_ns - self._last_seen_ns)
@@ -179,5 +186,15 @@ class FrameGate(Generic[T]):
         return f'{settled}; {last}'
 
 
+def trigger_spare_ns(stamp: Stamp) -> int:
+    """How long a trigger waits after a light has settled, so that its frame surely counts.
+
+    By so much may the exposure of a frame that is exposed at once look older than it is.
+    """
+    late_ms = stamp.latency_ms if stamp.meaning is StampMeaning.ARRIVAL else 0.0
+    return round((late_ms + stamp.uncertainty_ms) * 1e6)
+
+
 def _words(request: CaptureRequest) -> str:
-    return f'{request.presentation} of inspection {request.inspection_id}'
+    shot = f'shot {request.shot} at ' if request.shot else ''
+    return f'{shot}{request.presentation} of inspection {request.inspection_id}'

@@ -14,6 +14,7 @@ class RefusalKind(StrEnum):
     FUTURE = 'stamped in the future'
     REPEATED = 'not newer than one already used'
     OLD = 'exposed before the robot had settled'
+    OTHER_LIGHT = 'exposed before its light had settled'
     LATE = 'after the deadline'
 
 
@@ -48,11 +49,12 @@ class Refusal:
         )
 
     @classmethod
-    def old(cls, begin_ns: int, settled_ns: int, uncertainty_ns: int) -> Self:
-        """The exposure began, or may have begun, before the robot had settled."""
+    def old(cls, begin_ns: int, settled_ns: int, uncertainty_ns: int, shot: str = '') -> Self:
+        """The exposure began, or may have, before the robot, or the light of a shot, settled."""
+        what = f'the light of shot {shot}' if shot else 'the robot'
         return cls(
-            RefusalKind.OLD,
-            f'exposure began at {as_seconds(begin_ns)} ± {as_seconds(uncertainty_ns)}, the robot '
+            RefusalKind.OTHER_LIGHT if shot else RefusalKind.OLD,
+            f'exposure began at {as_seconds(begin_ns)} ± {as_seconds(uncertainty_ns)}, {what} '
             f'had settled at {as_seconds(settled_ns)}, '
             f'{as_seconds(settled_ns + uncertainty_ns - begin_ns)} too early',
         )

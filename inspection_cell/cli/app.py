@@ -12,10 +12,13 @@ from inspection_cell.cli.console import say_error
 from inspection_cell.cli.doctor_command import doctor
 from inspection_cell.cli.evaluation_commands import evaluate
 from inspection_cell.cli.file_commands import check, env
+from inspection_cell.cli.gazebo_command import gazebo
 from inspection_cell.cli.inspection_commands import detect, surface
 from inspection_cell.cli.learning_commands import synthesize
 from inspection_cell.cli.model_commands import export, promote
+from inspection_cell.cli.policy_command import policy
 from inspection_cell.cli.recipe_commands import recipe_app
+from inspection_cell.cli.recipe_load_command import load_recipe
 from inspection_cell.cli.record_commands import explain, judge
 from inspection_cell.cli.reference_command import learn_reference
 from inspection_cell.cli.swap_command import swap_model
@@ -36,6 +39,7 @@ for command in (
     run,
     replay,
     swap_model,
+    load_recipe,
     surface,
     detect,
     synthesize,
@@ -47,8 +51,10 @@ for command in (
     explain,
     judge,
     check,
+    gazebo,
     doctor,
     env,
+    policy,
     bench,
 ):
     app.command()(command)

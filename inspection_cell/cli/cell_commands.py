@@ -31,9 +31,10 @@ from inspection_cell.locations import demo_cell, demo_recipes, user_data_folder
 from inspection_cell.outcome import Outcome, PartOrder
 from inspection_cell.outcome_summary import summarise, summary_to_json
 from inspection_cell.part_orders import simulated_orders, stored_orders
-from inspection_cell.processes import NodeProcesses
+from inspection_cell.processes import Ended, NodeProcesses
 from inspection_cell.recipe import Recipe
 from inspection_cell.records.store import FILE_NAME
+from inspection_cell.respawning import Respawning
 
 CellOption = Annotated[Path, typer.Option('--cell', help='The cell.yaml.')]
 RecipeOption = Annotated[
@@ -92,11 +93,14 @@ def run(
     one_process: Annotated[
         bool, typer.Option('--one-process', help='All nodes in one process, for small machines.')
     ] = False,
+    respawn: Annotated[
+        bool, typer.Option('--respawn', help='Start a node again that has ended.')
+    ] = False,
 ) -> None:
     """Run the cell's nodes, without ros2 launch, until Ctrl-C."""
     loaded = load_cell(cell)
     recipes = load_recipes(loaded, recipe or [])
-    nodes = cell_nodes(loaded, recipes, data_dir or user_data_folder())
+    nodes = cell_nodes(loaded, recipes, data_dir or user_data_folder(), retry=True)
     names = ', '.join(node.name for node in nodes)
     if one_process:
         nodes = (in_one_process(nodes),)
@@ -105,10 +109,17 @@ def run(
         for node in nodes:
             processes.start(node)
         OUT.print(f'{loaded.file.name}: {names}; Ctrl-C ends them')
-        while (ended := processes.ended()) is None:
+        respawning = Respawning(processes, nodes, _say_respawn) if respawn else None
+        while (ended := processes.ended()) is None or respawning is not None:
+            if respawning is not None:
+                respawning.step()
             signal.sigtimedwait([], 0.5)
     say_error(in_words(ended))
     raise typer.Exit(1)
+
+
+def _say_respawn(ended: Ended, pause_s: float) -> None:
+    say_warning(f'{in_words(ended)}; it starts again in {pause_s:g} s')
 
 
 def _inspect(

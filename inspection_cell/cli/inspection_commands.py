@@ -10,13 +10,16 @@ from rich.markup import escape
 from rich.progress import track
 
 from inspection_cell.cli.console import COLOURS, ERR, OUT, print_json
+from inspection_cell.errors import DataError
 from inspection_cell.findings import Defect, Finding
-from inspection_cell.models import ModelFolder, load_model_folder
+from inspection_cell.models import load_model_folder
 from inspection_cell.scene_files import WITHIN_MM, SceneRequest, find_in_files
 from inspection_cell.surface.scene_search import MIN_EXPLAINED
 from inspection_cell.surface_files import SurfaceResult, inspect_files
+from inspection_cell.views.detections import Detector
 from inspection_cell.views.detectors import load_detector
 from inspection_cell.views.image_files import FilesDetected, detect_files, image_files
+from inspection_cell.views.slicing import SlicedDetector
 
 
 class Units(StrEnum):
@@ -114,12 +117,28 @@ def detect(
     min_score: Annotated[
         float, typer.Option(min=0.0, max=1.0, help='Findings below are left out.')
     ] = 0.25,
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=32, max=8192, help="Longest side, pixels; default: the image's own."),
+    ] = None,
+    tile_px: Annotated[
+        int | None,
+        typer.Option(min=64, max=8192, help='Look at overlapping tiles with this side, pixels.'),
+    ] = None,
+    overlap_px: Annotated[
+        int, typer.Option(min=8, max=4096, help='By which tiles overlap, pixels.')
+    ] = 64,
     json: Annotated[bool, typer.Option('--json', help='Print one JSON object.')] = False,
 ) -> None:
-    """Run a detector on image files."""
+    """Run a detector on image files, whole or in tiles."""
+    if tile_px is not None and 2 * overlap_px > tile_px:
+        raise DataError(f'--overlap-px {overlap_px}: expected at most half of --tile-px {tile_px}')
     folder = load_model_folder(model.parent if model.is_file() else model)
     files = image_files(images)
-    found = _detect(folder, files, min_score, quiet=json)
+    detector = load_detector(folder, image_size)
+    if tile_px is not None:
+        detector = SlicedDetector(detector, tile_px, overlap_px)
+    found = _detect(detector, files, min_score, quiet=json)
     if json:
         print_json(_detected_to_json(found))
         return
@@ -131,14 +150,10 @@ def detect(
 
 
 def _detect(
-    folder: ModelFolder, files: Sequence[Path], min_score: float, *, quiet: bool
+    detector: Detector, files: Sequence[Path], min_score: float, *, quiet: bool
 ) -> FilesDetected:
-    detector = load_detector(folder)
     shown = track(files, 'detecting', console=ERR, disable=quiet)
-    each = [detect_files(detector, [file], min_score) for file in shown]
-    images = tuple(image for one in each for image in one.images)
-    ms_per_image = sum(one.ms_per_image for one in each) / len(each)
-    return FilesDetected(images, detector.backend, ms_per_image)
+    return detect_files(detector, shown, min_score)
 
 
 def _detected_to_json(found: FilesDetected) -> dict[str, object]:
@@ -165,6 +180,8 @@ def _box(finding: Finding) -> list[float]:
 def _print_surface(result: SurfaceResult) -> None:
     name = result.decision.name
     OUT.print(f'[{COLOURS[name]}]{name}[/] {escape(result.registered.reason)}')
+    if result.registered.note:
+        OUT.print(escape(f'  {result.registered.note}'))
     for reason in result.verdict.reasons:
         OUT.print(escape(f'  {reason.text}'))
     OUT.print(f'{result.points} points, {100 * result.coverage:.0f} % of the reference seen')

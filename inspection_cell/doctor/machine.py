@@ -41,6 +41,9 @@ def machine(
     yield _clock()
     if cell is not None:
         yield _disk(cell, data_dir)
+        moved = any(sensor.from_tf for sensor in cell.posed_sensors.values())
+        if moved or cell.file.robot.part_from_tf:
+            yield _tf2()
     for recipe in recipes:
         if recipe.file.detection is not None:
             yield _detector(recipe, data_dir)
@@ -92,6 +95,14 @@ def _cv_bridge() -> Found:
         return ok(name, f'it can be imported, NumPy {numpy}')
     advice = "apt's cv_bridge wants NumPy 1: make setup makes an environment with it"
     return Found(name, Level.WARNING, f'it cannot be imported with NumPy {numpy}', advice)
+
+
+def _tf2() -> Found:
+    name = 'tf2_ros'
+    if importlib.util.find_spec(name) is not None:
+        return ok(name, 'it is installed: poses come from TF')
+    seen = 'not installed, and the cell takes poses from TF'
+    return Found(name, Level.ERROR, seen, 'apt install ros-$ROS_DISTRO-tf2-ros-py')
 
 
 def _clock() -> Found:

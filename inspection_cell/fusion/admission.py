@@ -1,6 +1,6 @@
 """Which views speak for a part: the ones that the recipe asks for, each at most once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from inspection_cell.findings import Presence, PresenceStatus, ViewFindings, ViewStatus
@@ -17,15 +17,21 @@ def required_views(recipe: Recipe) -> tuple[ViewKey, ...]:
     )
 
 
+def judged_views(recipe: Recipe) -> tuple[ViewKey, ...]:
+    """Every view that findings must come of: the required ones, and what scans say together."""
+    joint = recipe.file.joint_view
+    return required_views(recipe) + ((joint,) if joint else ())
+
+
 def admit(
     recipe: Recipe, inspection_id: str, delivered: Iterable[ViewFindings]
 ) -> tuple[ViewFindings, ...]:
-    """One `ViewFindings` per required view, in the recipe's order, presence granted.
+    """One `ViewFindings` per judged view, in the recipe's order, presence granted.
 
     A view that was not delivered becomes MISSING, one of another inspection or one delivered
     twice REFUSED. Views that the recipe does not ask for are left out: they prove nothing.
     """
-    by_view: dict[ViewKey, list[ViewFindings]] = {view: [] for view in required_views(recipe)}
+    by_view: dict[ViewKey, list[ViewFindings]] = {view: [] for view in judged_views(recipe)}
     for view in delivered:
         if view.view in by_view:
             by_view[view.view].append(view)
@@ -39,8 +45,9 @@ def prove_presence(recipe: Recipe, views: Iterable[ViewFindings]) -> tuple[ViewF
     A process signal does not show the part: whatever its view claims about presence, pose or
     surface is dropped. The order stays.
     """
-    views = tuple(views)
-    granted = iter(grant_presence(view for view in views if not is_process(recipe, view.view)))
+    views = _held_together(recipe, tuple(views))
+    looking = (view for view in views if not is_process(recipe, view.view))
+    granted = iter(grant_presence(looking, recipe.file.joint_scans))
     return tuple(
         _of_signal(view) if is_process(recipe, view.view) else next(granted) for view in views
     )
@@ -62,25 +69,44 @@ def _of_signal(view: ViewFindings) -> ViewFindings:
     )
 
 
-def grant_presence(views: Iterable[ViewFindings]) -> tuple[ViewFindings, ...]:
+def _held_together(recipe: Recipe, views: tuple[ViewFindings, ...]) -> tuple[ViewFindings, ...]:
+    """Grant presence to scans that alone leave a direction open, where the others held them."""
+    joint = next((view for view in views if view.view == recipe.file.joint_view), None)
+    if joint is None or not joint.is_evidence:
+        return views
+    scans = recipe.file.joint_scans
+    return tuple(
+        _granted(view, f'registered together: {joint.view}') if view.view in scans else view
+        for view in views
+    )
+
+
+def grant_presence(
+    views: Iterable[ViewFindings], joint_scans: Collection[ViewKey] = ()
+) -> tuple[ViewFindings, ...]:
     """Let a registered scan prove presence for the cameras of the same presentation.
 
     Only views that could not judge presence themselves (UNKNOWN) gain it; ABSENT stays ABSENT.
+
+    Args:
+        views: of one part.
+        joint_scans: views of scans whose presence proves that they were registered, alone or
+            together with others.
     """
     views = tuple(views)
     proofs = {
-        view.view.presentation: view.view.sensor
+        view.view.presentation: f'registered by {view.view}'
         for view in reversed(views)
-        if view.is_evidence and view.transform_part_to_cell_refined is not None
+        if view.is_evidence
+        and (view.transform_part_to_cell_refined is not None or view.view in joint_scans)
     }
     return tuple(_granted(view, proofs.get(view.view.presentation, '')) for view in views)
 
 
-def _granted(view: ViewFindings, scanner: str) -> ViewFindings:
+def _granted(view: ViewFindings, evidence: str) -> ViewFindings:
     unjudged = view.presence.status is PresenceStatus.UNKNOWN
-    if not scanner or not unjudged or view.status is not ViewStatus.OK:
+    if not evidence or not unjudged or view.status is not ViewStatus.OK:
         return view
-    evidence = f'registered by {scanner} at {view.view.presentation}'
     return replace(view, presence=Presence(PresenceStatus.PRESENT, evidence, 1.0))
 
 

@@ -18,7 +18,7 @@ from inspection_cell.findings import (
     ViewFindings,
     ViewStatus,
 )
-from inspection_cell.fusion.admission import is_process, prove_presence, required_views
+from inspection_cell.fusion.admission import is_process, judged_views, prove_presence
 from inspection_cell.fusion.association import associate, canonical
 from inspection_cell.fusion.coverage import surface_coverage, view_coverage
 from inspection_cell.fusion.merging import Known, Merged, merge, source_of
@@ -65,7 +65,7 @@ class Fuser:
         self.recipe = recipe
         self.cell = cell
         self.reference = reference
-        self.order = {view: i for i, view in enumerate(required_views(recipe))}
+        self.order = {view: i for i, view in enumerate(judged_views(recipe))}
         self.scanners = frozenset(cell.scanners)
         self.measuring = self.scanners | set(recipe.file.process)
 

@@ -20,9 +20,19 @@ def pose_corrections(cell: Cell, views: Iterable[ViewFindings]) -> dict[str, Tra
         known = view.view.sensor in cell.scanners and view.view.presentation not in corrections
         if not view.is_evidence or reported is None or refined is None or not known:
             continue
-        scanner_to_cell = cell.scanners[view.view.sensor].pose.transform()
+        scanner_to_cell = _held(cell, view)
+        if scanner_to_cell is None:
+            continue
         corrections[view.view.presentation] = invert(scanner_to_cell @ reported) @ refined
     return corrections
+
+
+def _held(cell: Cell, view: ViewFindings) -> Transform | None:
+    """Where the scanner was at the exposure; None where an old record does not tell."""
+    if view.transform_sensor_to_cell is not None:
+        return view.transform_sensor_to_cell
+    pose = cell.scanners[view.view.sensor].pose
+    return None if pose is None else pose.transform()
 
 
 def best_pose(view: ViewFindings, corrections: dict[str, Transform]) -> Transform | None:

@@ -18,6 +18,7 @@ from inspection_cell.errors import DataError
 from inspection_cell.fusion.places import Places, places_of
 from inspection_cell.fusion.visibility import CameraView, focus_m
 from inspection_cell.geometry import Points, Transform, invert
+from inspection_cell.named_poses import named_pose
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
@@ -96,10 +97,12 @@ class VisibilityCache:
 
     def _at_named_pose(self, view: ViewKey) -> '_Shadows | None':
         held = self._recipe.file.presentations.get(view.presentation)
-        sensor = self._cell.posed_sensors.get(view.sensor) if self._cell else None
-        if held is None or sensor is None:
+        if held is None or self._cell is None or view.sensor not in self._cell.posed_sensors:
             return None
-        transform_part_to_sensor = invert(sensor.pose.transform()) @ held.pose.transform()
+        sensor_to_cell = named_pose(self._cell, self._recipe, view)
+        if sensor_to_cell is None:
+            return None
+        transform_part_to_sensor = invert(sensor_to_cell) @ held.pose.transform()
         return _shadows(self._reference, self.places, transform_part_to_sensor)
 
 

@@ -105,17 +105,20 @@ def render_part(order: PartOrder) -> RenderedPart:
         if sensor in cell.cameras and generator.random() < order.view_share
     ]
     images = (
-        _image(station, station.present(planned, presentation), sensor, domain)
+        _image(station, station.present(planned, presentation), sensor, shot, domain)
         for presentation, sensor in views
+        for shot in cell.cameras[sensor].shots or ('',)
     )
     return RenderedPart(planned, tuple(images))
 
 
-def _image(station: Station, presented: Presented, sensor: str, domain: Domain) -> LabelledImage:
-    shown = station.picture(presented, sensor)
+def _image(
+    station: Station, presented: Presented, sensor: str, shot: str, domain: Domain
+) -> LabelledImage:
+    shown = station.picture(presented, sensor, shot)
     pixels = domain.developed(shown.image.pixels.astype(np.uint8, copy=False))
     labels = as_labels(shown.labels, (pixels.shape[0], pixels.shape[1]))
-    stem = f'{presented.planned.part_id}_{presented.presentation}_{sensor}'
+    stem = f'{presented.planned.part_id}_{presented.presentation}_{sensor}{shot and "_"}{shot}'
     return LabelledImage(stem, pixels, labels)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from inspection_cell_msgs.msg import ActuatorCommand, ActuatorConfirmation, PartArrived, Verdict
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
@@ -22,11 +23,17 @@ class ActuatorSide:
         self._confirmations = node.create_publisher(
             ActuatorConfirmation, 'actuator_confirmation', RELIABLE
         )
-        self._subscriptions = [
-            node.create_subscription(ActuatorCommand, 'actuator_command', self._command, RELIABLE)
-        ]
+        self._subscriptions = []
+        settings = cell.file.disposition
+        if settings.kind != 'robot_place' or cell.file.robot.led_by == 'cell':
+            # Else the robot's program puts the part away, and says so.
+            self._subscriptions.append(
+                node.create_subscription(
+                    ActuatorCommand, 'actuator_command', self._command, RELIABLE
+                )
+            )
         self._arrivals: Publisher | None = None
-        topic = cell.file.disposition.part_present_topic
+        topic = settings.part_present_topic
         if topic:
             self._arrivals = node.create_publisher(PartArrived, topic, RELIABLE)
             self._subscriptions.append(
@@ -69,4 +76,6 @@ class ActuatorSide:
             self._node.destroy_timer(timer)
             action()
 
-        timer = self._node.create_timer(delay_s, once)
+        # Steady: an actuator does not stop when simulated time does.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        timer = self._node.create_timer(delay_s, once, clock=steady)

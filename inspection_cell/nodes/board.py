@@ -11,6 +11,7 @@ from inspection_cell.nodes.conversions.capturing import CaptureAnswer
 from inspection_cell.observations import ViewKey
 
 POLL_S = 0.1
+GRACE_S = 0.3  # for an inspector's own "no frame came" to arrive after the sensor's deadline
 
 
 class StoppedError(InspectionCellError):
@@ -24,6 +25,7 @@ class _Sheet:
     answers: dict[ViewKey, CaptureAnswer] = field(default_factory=dict)
     answered_s: dict[ViewKey, float] = field(default_factory=dict)
     findings: list[ViewFindings] = field(default_factory=list)
+    shots: set[tuple[ViewKey, str]] = field(default_factory=set)
 
 
 class Board:
@@ -53,6 +55,14 @@ class Board:
                 sheet.answered_s[answer.view] = time.monotonic()
                 self._changed.notify_all()
 
+    def put_shot(self, answer: CaptureAnswer) -> None:
+        """Take a sensor's answer about one shot of its lighting sequence."""
+        with self._changed:
+            sheet = self._sheets.get(answer.inspection_id)
+            if sheet is not None and answer.ok:
+                sheet.shots.add((answer.view, answer.shot))
+                self._changed.notify_all()
+
     def put_findings(self, findings: ViewFindings) -> bool:
         """Take the findings of a view; False when nobody waits for them any more."""
         with self._changed:
@@ -67,6 +77,11 @@ class Board:
         """A sensor's answer, if it came."""
         with self._changed:
             return self._sheets[inspection_id].answers.get(view)
+
+    def shot_came(self, inspection_id: str, view: ViewKey, shot: str) -> bool:
+        """Whether the frame of a shot has been captured."""
+        with self._changed:
+            return (view, shot) in self._sheets[inspection_id].shots
 
     def answered_s(self, inspection_id: str, view: ViewKey) -> float | None:
         """When a sensor answered, steady clock."""

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from rclpy.node import Node
@@ -10,6 +10,7 @@ from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 
 from inspection_cell.capture.gate import Captured, CaptureRequest, Frame, FrameGate, NotCaptured
+from inspection_cell.capture.series import ShotCollector
 from inspection_cell.cell import Camera, ProcessSensor, Scanner
 from inspection_cell.nodes.conversions.capturing import CaptureOrder
 from inspection_cell.nodes.conversions.poses import stamp_from_msg
@@ -23,11 +24,17 @@ M = TypeVar('M')
 
 @dataclass(frozen=True, slots=True)
 class CapturedView(Generic[M]):
-    """A frame, still as it came, with the order that it belongs to."""
+    """A frame, still as it came, with the order that it belongs to.
+
+    Attributes:
+        captured: of a lighting sequence, the last shot.
+        shots: all shots of a lighting sequence that is complete, in their order.
+    """
 
     order: CaptureOrder
     key: ViewKey
     captured: Captured[M]
+    shots: tuple[Captured[M], ...] = ()
 
     @property
     def message(self) -> M:
@@ -53,8 +60,17 @@ class CaptureEdge(Generic[M]):
         name: str,
         sensor: Camera | Scanner | ProcessSensor,
         on_captured: Callable[[CapturedView[M]], None],
+        on_shot: Callable[[CapturedView[M]], None] | None = None,
     ) -> None:
-        """Subscribe to the sensor's topic."""
+        """Subscribe to the sensor's topic.
+
+        Args:
+            node: that listens.
+            name: of the sensor.
+            sensor: as the cell describes it.
+            on_captured: told each view of which everything has come.
+            on_shot: told each frame of a lighting sequence, before that.
+        """
         self.name = name
         self.sensor = sensor
         self.frames = 0
@@ -63,6 +79,9 @@ class CaptureEdge(Generic[M]):
         self._counted = time.monotonic_ns(), 0
         self._node = node
         self._on_captured = on_captured
+        self._on_shot = on_shot
+        self._shots = sensor.shots if isinstance(sensor, Camera) else {}
+        self._collector: ShotCollector[M] = ShotCollector(tuple(self._shots))
         self._gate: FrameGate[M] = FrameGate(sensor.stamp)
         self._orders: dict[CaptureRequest, CaptureOrder] = {}
         self._profile = sensor_profile(node, sensor.topic, sensor.qos)
@@ -89,6 +108,13 @@ class CaptureEdge(Generic[M]):
         """Whether an order still waits for its frame."""
         return bool(self._orders)
 
+    def unfit(self, order: CaptureOrder) -> str:
+        """Why an order is not one for this sensor, in words; empty when it is."""
+        if order.shot in (self._shots or ('',)):
+            return ''
+        known = ', '.join(self._shots) or 'none'
+        return f'asked for shot {order.shot!r} of {self.name}, cell.yaml here names {known}'
+
     def expect(self, order: CaptureOrder) -> None:
         """Wait for the frame of a view; one that has just come may already be it."""
         wait_s = min(order.deadline_s, self.sensor.deadline_s)
@@ -97,6 +123,8 @@ class CaptureEdge(Generic[M]):
             order.presentation,
             order.settled_ns,
             time.monotonic_ns() + round(wait_s * 1e9),
+            order.shot,
+            self._exposure_ns(order.shot),
         )
         self._orders[request] = order
         self._deliver(self._gate.expect(request))
@@ -148,9 +176,21 @@ class CaptureEdge(Generic[M]):
         self._deliver(self._gate.offer(Frame(message, stamp_ns, now_ns, now_steady_ns)))
 
     def _deliver(self, captured: Captured[M] | None) -> None:
-        if captured is not None:
-            order = self._orders.pop(captured.request)
-            self._on_captured(CapturedView(order, self._key(order), captured))
+        if captured is None:
+            return
+        order = self._orders.pop(captured.request)
+        view = CapturedView(order, self._key(order), captured)
+        if not order.shot:
+            self._on_captured(view)
+            return
+        if self._on_shot is not None:
+            self._on_shot(view)
+        if shots := self._collector.add(captured):
+            self._on_captured(replace(view, shots=shots))
+
+    def _exposure_ns(self, shot: str) -> int | None:
+        exposure_us = self._shots[shot].exposure_us if shot else None
+        return None if exposure_us is None else round(exposure_us * 1e3)
 
     def _key(self, order: CaptureOrder) -> ViewKey:
         return ViewKey(order.presentation, self.name)

@@ -13,9 +13,10 @@ from rclpy.action.server import ServerGoalHandle
 from inspection_cell.bringup import load_recipes
 from inspection_cell.cell import load_cell
 from inspection_cell.disposition import Disposition
-from inspection_cell.fusion.fuse import Fuser
 from inspection_cell.nodes.board import Board
+from inspection_cell.nodes.cell_recipes import CellRecipe, CellRecipes
 from inspection_cell.nodes.cell_topics import CellTopics
+from inspection_cell.nodes.changeover import Changeover
 from inspection_cell.nodes.diagnosis import Diagnosis, Reading
 from inspection_cell.nodes.goal_in_work import GoalInWork, Services
 from inspection_cell.nodes.heartbeat import Heartbeat
@@ -26,10 +27,11 @@ from inspection_cell.nodes.params import CellParams, parameter
 from inspection_cell.nodes.permits import Permits
 from inspection_cell.nodes.presenting import Presenter
 from inspection_cell.nodes.readiness import Readiness
+from inspection_cell.nodes.recipe_holders import RecipeHolders
 from inspection_cell.nodes.run import ManagedNode, run
 from inspection_cell.nodes.traffic import Traffic
+from inspection_cell.recipe_identity import RecipeIdentity
 from inspection_cell.records.store import RecordStore
-from inspection_cell.reference import load_reference
 
 THREADS_END_WITHIN_S = 5.0
 
@@ -53,7 +55,7 @@ class CellNode(ManagedNode[CellNodeParams]):
         """Declare the parameters."""
         super().__init__('cell_node', CellNodeParams)
         self._held = ExitStack()
-        self._threads: list[threading.Thread] = []
+        self._in_work: list[tuple[threading.Thread, CellRecipe]] = []
         seed = self.params.id_seed
         self._ids = InspectionIds(random.Random(seed if seed >= 0 else None))
 
@@ -61,13 +63,7 @@ class CellNode(ManagedNode[CellNodeParams]):
         """Load cell, recipes and references; open the record store."""
         self._cell = load_cell(self.params.cell_path)
         recipes = load_recipes(self._cell, self.params.recipe_paths)
-        self._recipes = {recipe.part_type: recipe for recipe in recipes}
-        self._fusers = {
-            recipe.part_type: Fuser(recipe, self._cell, load_reference(recipe))
-            for recipe in recipes
-        }
-        for fuser in self._fusers.values():
-            fuser.warm()
+        self._recipes = CellRecipes(self._cell, recipes)
         store = RecordStore(self.params.data_path)
         self._held.callback(store.close)
         self._journal = Journal(store, self._cell, self.get_logger())
@@ -82,10 +78,12 @@ class CellNode(ManagedNode[CellNodeParams]):
         presenter = Presenter(self, self._cell.file.robot)
         traffic = Traffic(settings.buffer, settings.decide_within_s + settings.confirm_within_s)
         board = Board()
+        self._holders = RecipeHolders(self, self._cell, self._recipes_needed)
+        readiness = Readiness(self, self._cell, presenter, self._holders)
         self._shared = Services(
             Station(self._cell, board, presenter, traffic),
             CellTopics(self, self._cell, board, self._disposed),
-            Heartbeat(self, list(self._recipes), Readiness(self, self._cell, presenter).missing),
+            Heartbeat(self, lambda: self._recipes.used, readiness.missing),
             self._journal,
             Permits(self, settings),
             threading.Event(),
@@ -100,6 +98,7 @@ class CellNode(ManagedNode[CellNodeParams]):
             handle_accepted_callback=self._accepted,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
+        self._changeover = Changeover(self, self._recipes, self._holders)
         self._diagnosis = Diagnosis(self, self._readings)
 
     def deactivate(self) -> None:
@@ -107,17 +106,19 @@ class CellNode(ManagedNode[CellNodeParams]):
         shared = self._shared
         shared.stopping.set()
         shared.permits.close()
-        for thread in self._threads:
+        for thread, _ in self._in_work:
             thread.join(THREADS_END_WITHIN_S)
         self._diagnosis.close()
+        self._changeover.close()
+        self._holders.close()
         self._server.destroy()
         shared.heartbeat.close()
         shared.topics.close()
         shared.station.presenter.close()
 
     def _offered(self, goal: InspectPart.Goal) -> GoalResponse:
-        if goal.part_type not in self._recipes:
-            known = ', '.join(self._recipes)
+        if self._recipes.of(goal.part_type) is None:
+            known = ', '.join(recipe.part_type for recipe in self._recipes.used)
             self.get_logger().error(f'{goal.part_id}: no recipe {goal.part_type!r}, only {known}')
             return GoalResponse.REJECT
         if not self._shared.station.traffic.offer():
@@ -128,11 +129,22 @@ class CellNode(ManagedNode[CellNodeParams]):
     def _accepted(self, handle: ServerGoalHandle) -> None:
         request = handle.request
         inspection_id = self._ids.next(self._shared.topics.now_ns())
-        task = Task(inspection_id, request.part_id, self._fusers[request.part_type])
+        recipe = self._recipes.of(request.part_type)
+        if recipe is None:  # cannot be: types come, and never go
+            handle.abort()
+            return
+        task = Task(inspection_id, request.part_id, recipe.fuser)
         goal = GoalInWork(self._shared, task, handle)
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        self._threads.append(threading.Thread(target=goal.serve, name=inspection_id))
-        self._threads[-1].start()
+        thread = threading.Thread(target=goal.serve, name=inspection_id)
+        thread.start()
+        self._in_work = [(one, by) for one, by in self._in_work if one.is_alive()]
+        self._in_work.append((thread, recipe))
+
+    def _recipes_needed(self) -> list[RecipeIdentity]:
+        """Those in use, and those of parts in work."""
+        in_work = [recipe for thread, recipe in self._in_work if thread.is_alive()]
+        recipes = [*self._recipes.used, *in_work]
+        return list({one.identity.recipe_hash: one.identity for one in recipes}.values())
 
     def _disposed(self, disposition: Disposition) -> None:
         inspection_id = disposition.command.inspection_id

@@ -22,6 +22,7 @@ from inspection_cell.nodes.conversions.capturing import (
 from inspection_cell.nodes.conversions.findings import view_findings_from_msg
 from inspection_cell.nodes.conversions.rejecting import disposition_from_msg
 from inspection_cell.nodes.conversions.verdicts import verdict_to_msg
+from inspection_cell.nodes.lights import Lights
 from inspection_cell.nodes.qos import RELIABLE, publisher_events
 from inspection_cell.nodes.triggers import Triggers
 
@@ -39,11 +40,13 @@ class CellTopics:
         self._captures = self._publisher(Capture, 'capture')
         self._verdicts = self._publisher(VerdictMsg, 'verdict')
         self._triggers = Triggers(node, cell)
+        self.lights = Lights(node, cell)
         self._arrivals: Publisher | None = None
         if not cell.file.disposition.part_present_topic:
             self._arrivals = self._publisher(PartArrived, 'part_arrived')
         self._heard = [
             node.create_subscription(Captured, 'captured', self._on_captured, RELIABLE),
+            node.create_subscription(Captured, 'shot_captured', self._on_shot, RELIABLE),
             node.create_subscription(ViewFindingsMsg, 'findings', self._on_findings, RELIABLE),
             node.create_subscription(
                 DispositionMsg, 'disposition', self._on_disposition, RELIABLE
@@ -51,7 +54,8 @@ class CellTopics:
         ]
 
     def close(self) -> None:
-        """Close the topics."""
+        """Close the topics; the lights are off then."""
+        self.lights.close()
         for subscription in self._heard:
             self._node.destroy_subscription(subscription)
         self._triggers.close()
@@ -91,6 +95,9 @@ class CellTopics:
 
     def _on_captured(self, msg: Captured) -> None:
         self._board.put_answer(capture_answer_from_msg(msg))
+
+    def _on_shot(self, msg: Captured) -> None:
+        self._board.put_shot(capture_answer_from_msg(msg))
 
     def _on_findings(self, msg: ViewFindingsMsg) -> None:
         where = f'findings of {msg.sensor} at {msg.presentation}'

@@ -56,16 +56,18 @@ class _Received:
 class ClientNode(Node):
     """The robot program's side of InspectPart."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, name: str = 'client_node', params: type[ClientParams] = ClientParams
+    ) -> None:
         """Listen to the cell."""
-        super().__init__('client_node')
-        self.params = declare(self, ClientParams)
+        super().__init__(name)
+        self.params: Any = declare(self, params)
         self._state: CellState | None = None
         self._state_s = time.monotonic()
         self._verdicts: dict[str, _Received] = {}
         self._commanded_ns: dict[str, int] = {}
         self._dispositions: dict[str, Disposition] = {}
-        self._inspection_id = ''
+        self.inspection_id = ''
         self._said = ''
         self._goals = ActionClient(self, InspectPart, 'inspect_part')
         self.create_subscription(CellState, 'cell_state', self._take_state, LATCHED)
@@ -82,54 +84,63 @@ class ClientNode(Node):
 
     def wait_until_ready(self) -> None:
         """Return when the cell takes goals; raises InspectionCellError when it never does."""
-        if not self._spin_until(self._is_ready, self.params.ready_timeout_s):
+        if not self.spin_until(self._is_ready, self.params.ready_timeout_s):
             limit_s = self.params.ready_timeout_s
             raise InspectionCellError(
                 f'the cell was not ready in {limit_s:g} s: {self._missing()}'
             )
 
     def inspect(self, order: PartOrder) -> Outcome:
-        """Send one goal and wait for verdict and disposition, within the part's time."""
+        """Have one part inspected, and wait for verdict and disposition."""
         begin_s = time.monotonic()
-        self._inspection_id = ''
-        future = self._goals.send_goal_async(goal_of(order), feedback_callback=self._feedback)
-        if not self._spin_until(future.done, self.params.part_timeout_s, while_alive=True):
-            return self._unknown(order, begin_s, 'the cell did not answer the goal')
-        goal: Any = future.result()
-        if not goal.accepted:
-            return self._unknown(order, begin_s, 'the cell refused the goal')
-        result = goal.get_result_async()
-        if not self._spin_until(result.done, self.params.part_timeout_s, while_alive=True):
-            why = 'no verdict in time' if self.cell_is_alive else "the cell's heartbeat stopped"
-            return self._unknown(order, begin_s, why)
-        answer = result.result().result
-        inspection_id = answer.verdict.inspection_id or self._inspection_id
-        self._spin_until(lambda: inspection_id in self._verdicts, 1.0)
-        received = self._verdicts.pop(inspection_id, None)
+        self.inspection_id = ''
+        why = self.work_through(order)
+        if self.inspection_id:
+            self.spin_until(lambda: self.inspection_id in self._verdicts, 1.0)
+        received = self._verdicts.pop(self.inspection_id, None)
         if received is None:
-            return self._unknown(order, begin_s, answer.message or 'aborted without a verdict')
-        self._wait_for_disposition(inspection_id)
+            return self._unknown(order, begin_s, why or 'aborted without a verdict')
+        self._wait_for_disposition(self.inspection_id)
         cycle_s = time.monotonic() - begin_s
         outcome = outcome_of(order, received.verdict, received.stamp_ns, cycle_s)
         return self._with_release(self._with_disposition(outcome), received.published_ns)
 
+    def work_through(self, order: PartOrder) -> str:
+        """Send one goal and wait for its result; why there may be no verdict, in words."""
+        future = self._goals.send_goal_async(goal_of(order), feedback_callback=self._feedback)
+        if not self.spin_until(future.done, self.params.part_timeout_s, while_alive=True):
+            return 'the cell did not answer the goal'
+        goal: Any = future.result()
+        if not goal.accepted:
+            return 'the cell refused the goal'
+        result = goal.get_result_async()
+        if not self.spin_until(result.done, self.params.part_timeout_s, while_alive=True):
+            return 'no verdict in time' if self.cell_is_alive else "the cell's heartbeat stopped"
+        answer = result.result().result
+        self.inspection_id = answer.verdict.inspection_id or self.inspection_id
+        return str(answer.message)
+
+    def lacking(self) -> str:
+        """What of the cell that this client calls is not there, in words."""
+        return '' if self._goals.server_is_ready() else 'the action inspect_part'
+
     def _unknown(self, order: PartOrder, begin_s: float, why: str) -> Outcome:
         self.get_logger().warning(f'{order.part_id}: {why}')
-        if self._inspection_id:
-            self._wait_for_disposition(self._inspection_id)
+        if self.inspection_id:
+            self._wait_for_disposition(self.inspection_id)
         outcome = Outcome(
             order.part_id,
             order.part_type,
             order.truth,
             decision='UNKNOWN',
             reasons=(why,),
-            inspection_id=self._inspection_id,
+            inspection_id=self.inspection_id,
             cycle_s=round(time.monotonic() - begin_s, 3),
         )
         return self._with_disposition(outcome)
 
     def _wait_for_disposition(self, inspection_id: str) -> None:
-        self._spin_until(
+        self.spin_until(
             lambda: inspection_id in self._dispositions, self.params.disposition_timeout_s
         )
 
@@ -158,11 +169,12 @@ class ClientNode(Node):
         if self._state.state not in (CellState.READY, CellState.INSPECTING):
             name = state_in_words(self._state)
             return ': '.join(filter(None, (f'the cell is {name}', self._state.reason)))
-        return '' if self._goals.server_is_ready() else 'the action inspect_part'
+        return self.lacking()
 
-    def _spin_until(
+    def spin_until(
         self, condition: Callable[[], bool], timeout_s: float, *, while_alive: bool = False
     ) -> bool:
+        """Wait, at most while the cell lives if asked; whether the condition came to hold."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline_s or (while_alive and not self.cell_is_alive):
@@ -186,7 +198,7 @@ class ClientNode(Node):
         self._dispositions[msg.inspection_id] = msg
 
     def _feedback(self, msg: InspectPart.Impl.FeedbackMessage) -> None:
-        self._inspection_id = msg.feedback.inspection_id
+        self.inspection_id = msg.feedback.inspection_id
 
 
 def inspect_all(node: ClientNode) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rclpy.publisher import Publisher
@@ -20,17 +20,19 @@ from inspection_cell.nodes.diagnosis import Reading
 from inspection_cell.nodes.inspector_node import InspectorNode
 from inspection_cell.nodes.model_swap import ModelSwap
 from inspection_cell.nodes.run import run
-from inspection_cell.observations import Image, Observation
+from inspection_cell.observations import Image, ImageSeries, Observation, ShotImage
 from inspection_cell.recipe import Recipe
 from inspection_cell.shown_topics import annotated_topic
 from inspection_cell.views.detection import DetectionInspector, ImageInspection
-from inspection_cell.views.running_models import RunningModels
+from inspection_cell.views.detections import AT_ONCE, usable_cores
+from inspection_cell.views.running_models import RunningModel, RunningModels
 
 
 class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
     """Detects defects and features in the images of the recipes' views."""
 
-    at_once = 8  # of more, the first would wait too long for the last
+    # Each camera's image begins as it comes, on a core of its own.
+    threads = min(usable_cores(), AT_ONCE)
 
     def __init__(self) -> None:
         """Declare the parameters."""
@@ -42,14 +44,22 @@ class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
         """The cameras."""
         return cell.cameras
 
-    def load(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
-        """Load each model once; they have run when this returns."""
+    def begin_to_load(self, cell: Cell, evidence: EvidenceFolder) -> None:
+        """No model runs yet."""
+        self._models = RunningModels(cell, (), evidence)
+
+    def make_ready(self, recipe: Recipe) -> RunningModel | None:
+        """Load the model of a recipe; it has run when this returns."""
         begin_s = time.monotonic()
-        self._models = RunningModels(cell, recipes, evidence)
-        took_s = time.monotonic() - begin_s
-        for model in self._models.running:
-            self.get_logger().info(f'{model}: {model.why}')
-        self.get_logger().info(f'detectors warm after {took_s:.1f} s')
+        model = self._models.make(recipe)
+        if model is not None:
+            took_s = time.monotonic() - begin_s
+            self.get_logger().info(f'{model}, warm after {took_s:.1f} s: {model.why}')
+        return model
+
+    def recipes_changed(self, ready: Mapping[str, RunningModel | None]) -> None:
+        """Run the models of these recipes, and no others."""
+        self._models.hold([model for model in ready.values() if model is not None])
 
     def activate(self) -> None:
         """Open the cameras' topics."""
@@ -82,29 +92,26 @@ class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
     def inspector_of(self, view: CapturedView[Any]) -> DetectionInspector | None:
         """Who looks at this inspection: the model that saw its first image."""
         order = view.order
-        return self._models.inspector(order.inspection_id, order.part_type, view.key.sensor)
+        return self._models.inspector(order.inspection_id, order.recipe_hash)
 
     def observe(self, view: CapturedView[Any]) -> Observation:
-        """Decode one image."""
-        camera = self._cell.cameras[view.key.sensor]
-        recipe = self._recipes[view.order.part_type]
+        """Decode one image, or those of a lighting sequence."""
+        recipe = self._recipes.recipe(view.order.recipe_hash)
         # Without a reference nothing is projected: an uncalibrated camera serves.
         geometry = self._geometry[view.key.sensor] if recipe.mesh_path else None
         return Observation(
             view.order.inspection_id,
             view.key,
             view.captured.exposure_start_ns,
-            any_image_from_msg(view.message),
-            view.order.transform_part_to_cell,
-            camera.pose.transform(),
+            _images(view),
+            self.held.part(view),
+            self.held.sensor(view),
             geometry.intrinsics() if geometry else None,
         )
 
-    def inspect(
-        self, inspector: DetectionInspector, observations: Sequence[Observation]
-    ) -> Iterable[ImageInspection]:
-        """Look at all images in one call of the detector."""
-        return inspector.inspect_each(observations)
+    def inspect(self, inspector: DetectionInspector, observation: Observation) -> ImageInspection:
+        """Look at one image."""
+        return inspector.inspect(observation)
 
     def show(self, view: CapturedView[Any], result: ImageInspection) -> None:
         """Publish the annotated image, if somebody looks."""
@@ -113,6 +120,17 @@ class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
             msg = image_to_msg(Image(result.annotated))
             msg.header = view.message.header
             publisher.publish(msg)
+
+
+def _images(view: CapturedView[Any]) -> Image | ImageSeries:
+    if not view.shots:
+        return any_image_from_msg(view.message)
+    return ImageSeries(
+        tuple(
+            ShotImage(shot.request.shot, any_image_from_msg(shot.frame.payload))
+            for shot in view.shots
+        )
+    )
 
 
 def main() -> int:

@@ -1,13 +1,13 @@
-"""A node's summary on /diagnostics, once per second."""
+"""A node's summary on /diagnostics, once per second unless its parameter says otherwise."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 
-PERIOD_S = 1.0
+from inspection_cell.nodes.run import ManagedNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,24 @@ class Reading:
 class Diagnosis:
     """Publishes the readings of a node."""
 
-    def __init__(self, node: Node, readings: Callable[[], Sequence[Reading]]) -> None:
+    def __init__(self, node: ManagedNode[Any], readings: Callable[[], Sequence[Reading]]) -> None:
         """Begin to publish what `readings` returns."""
         self._node = node
         self._readings = readings
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = node.create_timer(PERIOD_S, self._publish, clock=steady)
+        period_s = node.params.diagnostics_period_s
+        self._timer = node.create_timer(period_s, self._publish, clock=steady)
+        node.heard_of_parameters.append(self._take_period)
 
     def close(self) -> None:
         """Stop."""
+        self._node.heard_of_parameters.remove(self._take_period)
         self._node.destroy_timer(self._timer)
         self._node.destroy_publisher(self._publisher)
+
+    def _take_period(self) -> None:
+        self._timer.timer_period_ns = round(self._node.params.diagnostics_period_s * 1e9)
 
     def _publish(self) -> None:
         msg = DiagnosticArray()

@@ -1,5 +1,6 @@
 """The cell's frames in TF: the sensors as cell.yaml places them, the part as the robot holds it.
 
+What the cell itself takes from TF is somebody else's to publish.
 tf2_ros is not needed to publish: a transform is a message. Its package tf2_msgs comes with every
 installed ROS 2, but not with the wheels.
 """
@@ -31,8 +32,9 @@ class FramePublisher:
     def __init__(self, node: Node, cell: Cell) -> None:
         """Publish where the sensors are."""
         self._node = node
-        self._frames = Frames.of(node.get_namespace())
+        self._frames = Frames.of(node.get_namespace(), cell)
         self._part: Transform | None = None
+        self._part_is_ours = cell.file.robot.part_from_tf is None
         self._open = TFMessage is not None
         if not self._open:
             node.get_logger().warning(MISSING)
@@ -45,6 +47,8 @@ class FramePublisher:
 
     def part_is_held(self, transform_part_to_cell: Transform, since_ns: int) -> None:
         """From `since_ns` (ROS clock) on the part is here."""
+        if not self._part_is_ours:
+            return
         self._part = transform_part_to_cell
         if self._open:
             self._publish(transform_part_to_cell, since_ns)
@@ -64,6 +68,7 @@ class FramePublisher:
                 sensor.pose.transform(), self._frames.cell, self._frames.optical(name), now_ns
             )
             for name, sensor in cell.posed_sensors.items()
+            if sensor.pose is not None
         ]
 
     def _repeat(self) -> None:

@@ -7,6 +7,7 @@ from inspection_cell_msgs.msg import CellState
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from inspection_cell.nodes.cell_recipes import CellRecipe
 from inspection_cell.nodes.qos import LATCHED
 
 PERIOD_S = 0.5
@@ -16,19 +17,25 @@ LOST_AFTER_S = 2.0  # for listeners: four beats missed
 class Heartbeat:
     """Says what the cell does, and what it lacks; safe to use from several threads."""
 
-    def __init__(self, node: Node, part_types: Sequence[str], missing: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        recipes: Callable[[], Sequence[CellRecipe]],
+        missing: Callable[[], str],
+    ) -> None:
         """Begin to beat.
 
         Args:
             node: of the cell.
-            part_types: that can be inspected.
+            recipes: that parts can be inspected by.
             missing: what the cell lacks, in words; empty when it can work.
         """
         self._node = node
         self._missing = missing
         self._was_ready = False
         self._in_work: list[str] = []
-        self._state = CellState(state=CellState.STARTING, part_types=list(part_types))
+        self._recipes = recipes
+        self._state = CellState(state=CellState.STARTING)
         self._lock = threading.Lock()
         self._publisher = node.create_publisher(CellState, 'cell_state', LATCHED)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -88,5 +95,8 @@ class Heartbeat:
         if not self._node.context.ok():
             return
         self._state.inspection_id = self._in_work[0] if self._in_work else ''
+        recipes = self._recipes()
+        self._state.part_types = [recipe.part_type for recipe in recipes]
+        self._state.recipe_hashes = [recipe.identity.recipe_hash for recipe in recipes]
         self._state.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(self._state)

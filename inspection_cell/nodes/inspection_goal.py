@@ -1,7 +1,8 @@
 """The flow of one inspection: present and capture, wait for the findings, fuse, judge."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from inspection_cell_msgs.action import PresentPart
@@ -9,19 +10,18 @@ from inspection_cell_msgs.action import PresentPart
 from inspection_cell import __version__
 from inspection_cell.cell import Cell
 from inspection_cell.findings import Decision, Reason, Verdict, ViewFindings, ViewStatus
-from inspection_cell.fusion.admission import admit, required_views
+from inspection_cell.fusion.admission import admit, judged_views
 from inspection_cell.fusion.fuse import Fuser
-from inspection_cell.nodes.board import Board
+from inspection_cell.nodes.board import GRACE_S, Board
 from inspection_cell.nodes.cell_topics import CellTopics
 from inspection_cell.nodes.conversions.capturing import CaptureOrder
 from inspection_cell.nodes.conversions.poses import pose_to_msg
 from inspection_cell.nodes.presenting import Presenter
+from inspection_cell.nodes.shot_player import ShotPlayer
 from inspection_cell.nodes.traffic import Traffic
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.verdict import judge
-
-GRACE_S = 0.3  # for an inspector's own "no frame came" to arrive after the sensor's deadline
 
 
 class Progress(Protocol):
@@ -71,6 +71,7 @@ class Inspection:
         self._topics = topics
         self._progress = progress
         self._capture_until_s: dict[ViewKey, float] = {}
+        self._not_taken: dict[ViewKey, str] = {}  # which shot of a lighting sequence, and why
 
     def run(self) -> Verdict:
         """Return the verdict; raises InspectionCellError when there is none."""
@@ -113,33 +114,72 @@ class Inspection:
         self._capture(order)
 
     def _capture(self, order: CaptureOrder) -> None:
-        views = [ViewKey(order.presentation, sensor) for sensor in order.sensors]
-        self._topics.publish_capture(order)
-        sent_s = time.monotonic()
-        for view in views:
-            deadline_s = self._station.cell.sensors[view.sensor].deadline_s
-            self._capture_until_s[view] = sent_s + deadline_s + GRACE_S
-        until_s = max(self._capture_until_s[view] for view in views)
+        """Views of one image at once, then one lighting sequence after the other.
+
+        A light shines on the part for every sensor that looks: none looks beside a sequence.
+        """
+        cell = self._station.cell
+        sequences = [n for n in order.sensors if n in cell.cameras and cell.cameras[n].shots]
+        others = tuple(name for name in order.sensors if name not in sequences)
+        if others:
+            self._topics.publish_capture(replace(order, sensors=others))
+            self._begin(order, others)
+        if sequences:
+            self._captured(order, [name for name in others if name in cell.posed_sensors])
+        player = ShotPlayer(cell, self._station.board, self._topics, self._progress.check)
+        for name in sequences:
+            (until_s,) = self._begin(order, [name])
+            view = ViewKey(order.presentation, name)
+            self._not_taken[view] = player.play(order, name, until_s)
+            self._captured(order, [] if self._not_taken[view] else [name])
+        self._captured(order, others)
+
+    def _begin(self, order: CaptureOrder, sensors: Sequence[str]) -> list[float]:
+        """Count the deadlines of views from now on; return them, steady clock."""
+        now_s, known = time.monotonic(), self._station.cell.sensors
+        deadlines_s = [now_s + known[name].deadline_s for name in sensors]
+        for name, until_s in zip(sensors, deadlines_s, strict=True):
+            self._capture_until_s[ViewKey(order.presentation, name)] = until_s + GRACE_S
+        return deadlines_s
+
+    def _captured(self, order: CaptureOrder, sensors: Sequence[str]) -> None:
+        """Wait until these sensors have answered, or their deadlines are over."""
+        views = [ViewKey(order.presentation, name) for name in sensors]
         board, inspection_id = self._station.board, order.inspection_id
         board.wait(
             lambda: all(board.answer(inspection_id, view) for view in views),
-            until_s,
+            max((self._capture_until_s[view] for view in views), default=0.0),
             self._progress.check,
         )
 
     def _due_s(self, view: ViewKey) -> float:
         """Until when the findings of a view are awaited, steady clock."""
+        if view.is_joint:
+            return self._joint_due_s(view)
         answered_s = self._station.board.answered_s(self._task.inspection_id, view)
         if answered_s is None:
             return self._capture_until_s[view]
         return answered_s + self._station.cell.sensors[view.sensor].inspect_s
 
+    def _joint_due_s(self, view: ViewKey) -> float:
+        """Scans that are judged together: after the last of them, and sooner without any."""
+        due_s = max(self._due_s(scan) for scan in self._task.recipe.file.joint_scans)
+        inspect_s = self._station.cell.sensors[view.sensor].inspect_s
+        return due_s + inspect_s if self._scanned else due_s
+
+    @property
+    def _scanned(self) -> bool:
+        """Whether a scan that is judged with others was captured."""
+        board, task = self._station.board, self._task
+        answers = [board.answer(task.inspection_id, one) for one in task.recipe.file.joint_scans]
+        return any(answer is not None and answer.ok for answer in answers)
+
     def _latest_s(self) -> float:
-        return max(self._due_s(view) for view in required_views(self._task.recipe))
+        return max(self._due_s(view) for view in judged_views(self._task.recipe))
 
     def _nothing_is_due(self) -> bool:
         findings = self._station.board.findings(self._task.inspection_id)
-        missing = set(required_views(self._task.recipe)) - {found.view for found in findings}
+        missing = set(judged_views(self._task.recipe)) - {found.view for found in findings}
         now_s = time.monotonic()
         return all(now_s > self._due_s(view) for view in missing)
 
@@ -147,7 +187,7 @@ class Inspection:
         task, cell = self._task, self._station.cell
         delivered = self._station.board.findings(task.inspection_id)
         known = {found.view for found in delivered}
-        absent = [self._absent(view) for view in required_views(task.recipe) if view not in known]
+        absent = [self._absent(view) for view in judged_views(task.recipe) if view not in known]
         views = admit(task.recipe, task.inspection_id, [*delivered, *absent])
         fused = task.fuser.fuse(views)
         return judge(
@@ -165,9 +205,13 @@ class Inspection:
         """Why there are no findings of a view."""
         inspection_id = self._task.inspection_id
         sensor = self._station.cell.sensors[view.sensor]
+        if view.is_joint:
+            status = ViewStatus.LATE if self._scanned else ViewStatus.MISSING
+            reason = f'the scans were not judged together within {sensor.inspect_s:g} s'
+            return ViewFindings(inspection_id, view, status, reason)
         answer = self._station.board.answer(inspection_id, view)
         if answer is None:
-            reason = (
+            reason = self._not_taken.get(view) or (
                 f'no inspector answered the capture request within {sensor.deadline_s:g} s; '
                 f'is the node for {sensor.kind} sensors running?'
             )

@@ -1,9 +1,10 @@
-"""What the nodes of all sensors share: capture at the edge, inspect in a worker thread."""
+"""What the nodes of all sensors share: capture at the edge, inspect in worker threads."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 from inspection_cell_msgs.msg import Capture, Captured
 from inspection_cell_msgs.msg import ViewFindings as ViewFindingsMsg
@@ -12,7 +13,7 @@ from rclpy.publisher import Publisher
 
 from inspection_cell.bringup import load_recipes
 from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner, load_cell
-from inspection_cell.errors import DataError
+from inspection_cell.errors import DataError, PoseError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import ViewFindings, ViewStatus
 from inspection_cell.nodes.capture_edge import CapturedView, CaptureEdge
@@ -24,9 +25,11 @@ from inspection_cell.nodes.conversions.capturing import (
 )
 from inspection_cell.nodes.conversions.findings import view_findings_to_msg
 from inspection_cell.nodes.diagnosis import Diagnosis, Reading
+from inspection_cell.nodes.held_poses import HeldPoses, refuse_without_tf2
+from inspection_cell.nodes.held_recipes import HeldRecipes
 from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.qos import RELIABLE, SHOWN, publisher_events
-from inspection_cell.nodes.run import ManagedNode
+from inspection_cell.nodes.run import ManagedNode, guarded
 from inspection_cell.nodes.worker import Worker
 from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe
@@ -58,47 +61,57 @@ class Job(Generic[M, S]):
 
 
 class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
-    """Captures the views of its sensors and inspects them in a worker thread."""
+    """Captures the views of its sensors and inspects them in worker threads."""
 
-    at_once = 1  # waiting views that are inspected together at most
+    threads = 1  # views that are inspected at the same time at most
 
     def __init__(self, name: str) -> None:
         """Declare the parameters."""
         super().__init__(name, CellParams)
         self._edges: dict[str, CaptureEdge[M]] = {}
-        self._recipes: dict[str, Recipe] = {}
         self._last: dict[str, ViewFindings] = {}  # by sensor
 
     def sensors_of(self, cell: Cell) -> Mapping[str, Camera | Scanner | ProcessSensor]:
         """Which sensors this node looks through."""
         raise NotImplementedError
 
-    def load(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
-        """Make the inspectors and warm them up."""
+    def begin_to_load(self, cell: Cell, evidence: EvidenceFolder) -> None:
+        """What comes before the first recipe."""
+
+    def make_ready(self, recipe: Recipe) -> object:
+        """Make what looks at the views of a recipe and warm it up; in any thread."""
         raise NotImplementedError
+
+    def recipes_changed(self, ready: Mapping[str, Any]) -> None:
+        """What `make_ready` made is now this, by the recipe's sha256."""
 
     def inspector_of(self, view: CapturedView[M]) -> S | None:
         """Who looks at a view that was captured just now; None: nobody can."""
         raise NotImplementedError
 
     def observe(self, view: CapturedView[M]) -> Observation:
-        """Decode one view; runs in the worker thread, and raises DataError for what is broken."""
+        """Decode one view; runs in a worker thread, and raises DataError for what is broken."""
         raise NotImplementedError
 
-    def inspect(self, inspector: S, observations: Sequence[Observation]) -> Iterable[R]:
-        """Inspect views, in their order; runs in the worker thread."""
+    def inspect(self, inspector: S, observation: Observation) -> R:
+        """Inspect one view; runs in a worker thread."""
         raise NotImplementedError
 
     def show(self, view: CapturedView[M], result: R) -> None:
-        """Publish what people want to see; runs in the worker thread after all findings."""
+        """Publish what people want to see; runs in a worker thread after the findings."""
         raise NotImplementedError
+
+    def said(self, order: CaptureOrder, findings: ViewFindings) -> None:
+        """What a view said was published just now; runs wherever that was."""
 
     def configure(self) -> None:
         """Load cell, recipes and inspectors."""
         self._cell = load_cell(self.params.cell_path)
+        refuse_without_tf2(self._cell, self.sensors_of(self._cell))
         recipes = load_recipes(self._cell, self.params.recipe_paths)
-        self._recipes = {recipe.part_type: recipe for recipe in recipes}
-        self.load(self._cell, recipes, EvidenceFolder(self.params.data_path))
+        self.begin_to_load(self._cell, EvidenceFolder(self.params.data_path))
+        self._recipes = HeldRecipes[Any](self, self._cell, self.make_ready, self.recipes_changed)
+        self._recipes.load(recipes)
 
     def activate(self) -> None:
         """Open topics, worker and timers."""
@@ -107,16 +120,18 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             ViewFindingsMsg, 'findings', RELIABLE, event_callbacks=events
         )
         self._answers = self.create_publisher(Captured, 'captured', RELIABLE)
+        self._shot_answers = self.create_publisher(Captured, 'shot_captured', RELIABLE)
+        self.held = HeldPoses(self, self._cell, self.sensors_of(self._cell))
         self._worker = Worker(
             self.get_name(),
             self._cell.file.limits.queue,
             self._work,
             self._failed,
             self.get_logger(),
-            self.at_once,
+            self.threads,
         )
         self._edges = {
-            name: CaptureEdge(self, name, sensor, self._captured)
+            name: CaptureEdge(self, name, sensor, self._captured, self._shot)
             for name, sensor in self.sensors_of(self._cell).items()
         }
         self._orders = self.create_subscription(Capture, 'capture', self._on_capture, RELIABLE)
@@ -126,9 +141,11 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             self.create_timer(FOLLOW_PERIOD_S, self._follow_offers, clock=steady),
         ]
         self._diagnosis = Diagnosis(self, self.readings)
+        self._recipes.open()  # last: who answers can work
 
     def deactivate(self) -> None:
         """Close topics, worker and timers."""
+        self._recipes.close()
         for timer in self._timers_ours:
             self.destroy_timer(timer)
         self.destroy_subscription(self._orders)
@@ -136,9 +153,11 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             edge.close()
         self._edges = {}
         self._worker.stop()
+        self.held.close()
         self._diagnosis.close()
         self.destroy_publisher(self._findings)
         self.destroy_publisher(self._answers)
+        self.destroy_publisher(self._shot_answers)
 
     def shown(self, message_type: type, topic: str) -> Publisher:
         """A publisher for pictures, whom nobody needs to listen to."""
@@ -167,23 +186,27 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             return
         refusal = self._refusal(order)
         for name in order.sensors:
-            if name in self._edges and refusal:
+            if name not in self._edges:
+                continue
+            if why := refusal or self._edges[name].unfit(order):
                 key = ViewKey(order.presentation, name)
-                self._not_captured(order, key, ViewStatus.ERROR, refusal)
-            elif name in self._edges:
+                self._not_captured(order, key, ViewStatus.ERROR, why)
+            else:
                 self._edges[name].expect(order)
 
     def _refusal(self, order: CaptureOrder) -> str:
-        recipe = self._recipes.get(order.part_type)
-        if recipe is None:
-            known = ', '.join(self._recipes)
-            return f'{self.get_name()} has no recipe {order.part_type!r}, only {known}'
-        if recipe.sha256 != order.recipe_hash:
-            return (
-                f'{self.get_name()} has loaded recipe {order.part_type} {recipe.sha256[:12]}, the '
-                f'cell asks for {order.recipe_hash[:12]}: restart both with the same file'
-            )
-        return ''
+        if self._recipes.holds(order.recipe_hash):
+            return ''
+        known = ', '.join(f'{r.part_type} {r.sha256[:12]}' for r in self._recipes.held)
+        wanted = f'{order.part_type} {order.recipe_hash[:12]}'
+        return f'{self.get_name()} has no recipe {wanted}, only {known}: load it'
+
+    def _shot(self, view: CapturedView[M]) -> None:
+        stamp_ns, order = view.captured.exposure_start_ns, view.order
+        answer = CaptureAnswer(
+            order.inspection_id, view.key, True, stamp_ns=stamp_ns, shot=order.shot
+        )
+        self._shot_answers.publish(capture_answer_to_msg(answer))
 
     def _captured(self, view: CapturedView[M]) -> None:
         inspector = self.inspector_of(view)
@@ -205,7 +228,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         self.get_logger().warning(f'{key}: {status.name}: {reason}')
         answer = CaptureAnswer(order.inspection_id, key, False, reason)
         self._answers.publish(capture_answer_to_msg(answer))
-        self._publish(ViewFindings(order.inspection_id, key, status, reason))
+        self._publish(order, ViewFindings(order.inspection_id, key, status, reason))
 
     def _expire(self) -> None:
         now_ns = time.monotonic_ns()
@@ -217,53 +240,38 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         for edge in self._edges.values():
             edge.follow_offer()
 
-    def _work(self, jobs: Sequence[Job[M, S]]) -> Iterator[Job[M, S]]:
-        """Publish the findings of each view as soon as they are there, and yield its job."""
-        observed: list[tuple[Job[M, S], Observation]] = []
-        for job in jobs:
-            try:
-                observed.append((job, self.observe(job.view)))
-            except DataError as error:
-                self._publish(_without_findings(job.view, ViewStatus.MALFORMED, str(error)))
-                yield job
-        inspected: list[tuple[Job[M, S], R]] = []
-        for same in _by_inspector(observed):
-            results = self.inspect(same[0][0].inspector, [seen for _, seen in same])
-            for (job, _), result in zip(same, results, strict=True):
-                self._publish(_timed(job.view, result.view_findings))
-                yield job
-                inspected.append((job, result))
-        for job, result in inspected:
-            self.show(job.view, result)
+    def _work(self, job: Job[M, S]) -> None:
+        try:
+            observation = self.observe(job.view)
+        except PoseError as error:
+            self._not_inspected(job.view, ViewStatus.NO_POSE, str(error))
+            return
+        except DataError as error:
+            self._not_inspected(job.view, ViewStatus.MALFORMED, str(error))
+            return
+        result = self.inspect(job.inspector, observation)
+        self._publish(job.view.order, _timed(job.view, result.view_findings))
+        # What fails from here on does not undo the findings.
+        guarded(self.get_logger(), 'show', partial(self.show, job.view, result))
 
     def _failed(self, job: Job[M, S], reason: str) -> None:
-        self._publish(_without_findings(job.view, ViewStatus.ERROR, reason))
+        self._not_inspected(job.view, ViewStatus.ERROR, reason)
 
-    def _publish(self, findings: ViewFindings) -> None:
+    def _not_inspected(self, view: CapturedView[M], status: ViewStatus, reason: str) -> None:
+        identity, stamp_ns = view.order.inspection_id, view.captured.exposure_start_ns
+        findings = ViewFindings(identity, view.key, status, reason, stamp_ns=stamp_ns)
+        self._publish(view.order, findings)
+
+    def _publish(self, order: CaptureOrder, findings: ViewFindings) -> None:
+        self.tell(findings)
+        self.said(order, findings)
+
+    def tell(self, findings: ViewFindings) -> None:
+        """Publish what a view says."""
         self._last[findings.view.sensor] = findings
         self._findings.publish(view_findings_to_msg(findings))
-
-
-def _by_inspector(
-    observed: Iterable[tuple[Job[M, S], Observation]],
-) -> list[list[tuple[Job[M, S], Observation]]]:
-    """Views that the same inspector looks at, in the order in which they came."""
-    groups: dict[int, list[tuple[Job[M, S], Observation]]] = {}
-    for job, observation in observed:
-        groups.setdefault(id(job.inspector), []).append((job, observation))
-    return list(groups.values())
 
 
 def _timed(view: CapturedView[M], findings: ViewFindings) -> ViewFindings:
     took_s = (time.monotonic_ns() - view.captured.frame.arrival_steady_ns) / 1e9
     return replace(findings, inspect_s=took_s)
-
-
-def _without_findings(view: CapturedView[M], status: ViewStatus, reason: str) -> ViewFindings:
-    return ViewFindings(
-        view.order.inspection_id,
-        view.key,
-        status,
-        reason,
-        stamp_ns=view.captured.exposure_start_ns,
-    )

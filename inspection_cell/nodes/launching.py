@@ -103,7 +103,10 @@ def node_action(context: LaunchContext, spec: NodeSpec) -> Node:
         name=None if spec.nodes else spec.name,
         namespace=namespace,
         arguments=list(spec.nodes),
-        ros_arguments=['--log-level', argument(context, 'log_level')],
+        ros_arguments=[
+            *('--log-level', argument(context, 'log_level')),
+            *('--enclave', spec.enclave(namespace)),
+        ],
         parameters=parameters,
         remappings=[
             (one.original, one.replacement) for one in (*spec.remappings, *_remappings(context))

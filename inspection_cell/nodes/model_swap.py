@@ -1,20 +1,16 @@
 """The service `swap_model`: a new model is loaded beside the old one and put in its place."""
 
-import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inspection_cell_msgs.srv import SwapModel
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
-from rclpy.task import Future
 
-from inspection_cell.nodes.run import ManagedNode, guarded
+from inspection_cell.nodes.background import Background
+from inspection_cell.nodes.run import ManagedNode
 from inspection_cell.nodes.swap_client import SERVICE, SWAP_WITHIN_S  # the client stays light
 from inspection_cell.views.running_models import RunningModel, RunningModels
-
-JOIN_S = 8.0  # less than a child process is given to end
 
 
 class ModelSwap:
@@ -28,7 +24,7 @@ class ModelSwap:
         """Offer the service."""
         self._node = node
         self._models = models
-        self._loading: threading.Thread | None = None
+        self._loading: Background[RunningModel] = Background(node, SERVICE)
         self._answering = False
         self._closed = False
         # Reentrant: while one request waits for its model, others are refused at once.
@@ -39,19 +35,22 @@ class ModelSwap:
     def close(self) -> None:
         """Take the service back; a model that is being loaded is not used any more."""
         self._closed = True
-        if self._loading is not None:
-            self._loading.join(JOIN_S)
+        self._loading.join()
         if not self._answering:
             self._node.destroy_service(self._service)
 
     async def _on_request(
         self, request: SwapModel.Request, response: SwapModel.Response
     ) -> SwapModel.Response:
-        if self._answering or (self._loading is not None and self._loading.is_alive()):
+        if self._answering or self._loading.is_busy:
             response.message = 'another model is being loaded; ask again when it runs'
         else:
             self._answering = True
-            response.success, response.message = self._exchanged(*await self._loaded(request))
+            path = Path(request.model).expanduser() if request.model else None
+            load = partial(self._models.load, request.part_type, path)
+            late = f'the model was not loaded within {SWAP_WITHIN_S:g} s'
+            loaded = await self._loading.do(load, SWAP_WITHIN_S, late)
+            response.success, response.message = self._exchanged(*loaded)
             self._answering = False
         response.model_hash = self._models.hash_of(request.part_type)
         self._tell(response)
@@ -65,37 +64,9 @@ class ModelSwap:
             return False, why
         if self._closed:
             return False, 'the node is being deactivated'
-        self._models.put(model)
+        if not self._models.put(model):
+            return False, f'the recipe of {model.part_type} was exchanged meanwhile'
         return True, str(model)
-
-    def _loaded(self, request: SwapModel.Request) -> Future:
-        """A future (model or None, why not), settled by the thread or when its time is over."""
-        executor = self._node.executor
-        future = Future(executor=executor)
-
-        def settle(model: RunningModel | None, why: str) -> None:
-            if not future.done():
-                future.set_result((model, why))
-            if executor is not None:
-                executor.wake()  # a result from another thread does not wake it by itself
-
-        def load() -> None:
-            loaded: list[RunningModel] = []
-            path = Path(request.model).expanduser() if request.model else None
-            action = partial(self._load_into, loaded, request.part_type, path)
-            why = guarded(self._node.get_logger(), SERVICE, action)
-            settle(loaded[0] if loaded else None, why)
-
-        late = f'the model was not loaded within {SWAP_WITHIN_S:g} s'
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        timer = self._node.create_timer(SWAP_WITHIN_S, partial(settle, None, late), clock=steady)
-        future.add_done_callback(lambda _: self._node.destroy_timer(timer))
-        self._loading = threading.Thread(target=load, name=SERVICE, daemon=True)
-        self._loading.start()
-        return future
-
-    def _load_into(self, loaded: list[RunningModel], part_type: str, path: Path | None) -> None:
-        loaded.append(self._models.load(part_type, path))
 
     def _tell(self, response: SwapModel.Response) -> None:
         logger = self._node.get_logger()

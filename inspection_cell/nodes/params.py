@@ -1,5 +1,6 @@
 """Node parameters from a frozen dataclass: description, range and read-only flag per field."""
 
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -15,6 +16,7 @@ from inspection_cell.locations import user_data_folder
 P = TypeVar('P')
 V = TypeVar('V')
 
+LEVELS = ('debug', 'info', 'warn', 'error', 'fatal')
 TYPES: dict[object, Parameter.Type] = {
     str: Parameter.Type.STRING,
     bool: Parameter.Type.BOOL,
@@ -32,6 +34,7 @@ class Described:
     low: float | None = None
     high: float | None = None
     read_only: bool = True
+    choices: tuple[str, ...] = ()
 
 
 def parameter(
@@ -41,6 +44,7 @@ def parameter(
     low: float | None = None,
     high: float | None = None,
     read_only: bool = True,
+    choices: tuple[str, ...] = (),
 ) -> V:
     """A dataclass field that is a node parameter.
 
@@ -50,8 +54,9 @@ def parameter(
         low: smallest value of a number.
         high: largest value of a number.
         read_only: whether it can only be given at the start.
+        choices: the texts that are allowed; none: all.
     """
-    described = Described(description, low, high, read_only)
+    described = Described(description, low, high, read_only, choices)
     return field(default=default, metadata={'parameter': described})
 
 
@@ -67,6 +72,19 @@ class CellParams:
         '', "Folder for records, evidence and models; empty: the user's data folder."
     )
     autostart: bool = parameter(True, 'Whether to configure and activate at the start.')
+    retry: bool = parameter(
+        False, 'Whether to try again, after growing pauses, what cannot start; else it ends.'
+    )
+
+    log_level: str = parameter(
+        '',
+        'What is logged: debug, info, warn, error or fatal; empty: as the process was told.',
+        read_only=False,
+        choices=('', *LEVELS),
+    )
+    diagnostics_period_s: float = parameter(
+        1.0, 'Time between two reports on /diagnostics, s.', low=0.1, high=60.0, read_only=False
+    )
 
     @property
     def cell_path(self) -> Path:
@@ -96,7 +114,21 @@ def declare(node: Node, kind: type[P]) -> P:
     values: dict[str, Any] = {}
     for entry in fields(kind):  # type: ignore[arg-type]  # P is a dataclass
         values[entry.name] = _declare_one(node, entry, types[entry.name])
+    if why := refusal(kind, [Parameter(name, value=value) for name, value in values.items()]):
+        raise DataError(why)
     return kind(**values)
+
+
+def refusal(kind: type[Any], given: Sequence[Parameter]) -> str:
+    """Why values cannot be taken, in words; rclpy itself checks type, range and read-only."""
+    entries = {entry.name: entry for entry in fields(kind)}
+    for one in given:
+        if one.name not in entries:
+            continue
+        choices = entries[one.name].metadata['parameter'].choices
+        if choices and one.value not in choices:
+            return f'parameter {one.name}: expected one of {choices}, got {one.value!r}'
+    return ''
 
 
 def _declare_one(node: Node, entry: Field[object], hint: object) -> object:

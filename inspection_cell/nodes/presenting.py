@@ -23,7 +23,10 @@ CLOCKS_AGREE_S = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settled:
-    """The robot holds the part still, since `settled_ns` on the ROS clock."""
+    """The robot holds the part still, since `settled_ns` on the ROS clock.
+
+    The pose is the one that was asked for where the cell takes the part's pose from TF.
+    """
 
     settled_ns: int
     transform_part_to_cell: Transform
@@ -83,6 +86,8 @@ class Presenter:
             raise StoppedError(f'{what}: the robot side reports an impossible time: {told}')
         # What the robot held before this goal is nobody's evidence for it.
         settled_ns = max(settled_ns, sent_ns)
+        if self._robot.part_from_tf is not None:  # each exposure has its own
+            return Settled(settled_ns, pose_from_msg(goal.part_to_cell))
         return Settled(settled_ns, pose_from_msg(answer.result.part_to_cell))
 
     def _now_ns(self) -> int:

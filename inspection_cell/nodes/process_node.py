@@ -1,7 +1,7 @@
 """process_node: all process sensors of the cell; recordings in, findings of their views out."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from inspection_cell_msgs.msg import ProcessSignal
@@ -23,23 +23,23 @@ class ProcessNode(InspectorNode[ProcessSignal, ProcessInspector, ProcessInspecti
     def __init__(self) -> None:
         """Declare the parameters."""
         super().__init__('process_node')
-        self._inspectors: dict[str, ProcessInspector] = {}
 
     def sensors_of(self, cell: Cell) -> Mapping[str, ProcessSensor]:
         """The process sensors."""
         return cell.process_sensors
 
-    def load(self, cell: Cell, recipes: Sequence[Recipe], evidence: EvidenceFolder) -> None:
-        """Take the limits of all recipes that look at signals."""
-        self._inspectors = {
-            recipe.part_type: ProcessInspector(recipe, evidence)
-            for recipe in recipes
-            if recipe.file.process
-        }
+    def begin_to_load(self, cell: Cell, evidence: EvidenceFolder) -> None:
+        """Note where evidence goes."""
+        self._evidence = evidence
+
+    def make_ready(self, recipe: Recipe) -> ProcessInspector | None:
+        """Take the limits of a recipe that looks at signals."""
+        return ProcessInspector(recipe, self._evidence) if recipe.file.process else None
 
     def inspector_of(self, view: CapturedView[ProcessSignal]) -> ProcessInspector | None:
-        """Who knows the part type's limits."""
-        return self._inspectors.get(view.order.part_type)
+        """Who knows the recipe's limits."""
+        inspector: ProcessInspector | None = self._recipes.ready(view.order.recipe_hash)
+        return inspector
 
     def observe(self, view: CapturedView[ProcessSignal]) -> Observation:
         """Decode one recording."""
@@ -52,11 +52,9 @@ class ProcessNode(InspectorNode[ProcessSignal, ProcessInspector, ProcessInspecti
             np.eye(4),
         )
 
-    def inspect(
-        self, inspector: ProcessInspector, observations: Sequence[Observation]
-    ) -> Iterable[ProcessInspection]:
-        """Judge each recording."""
-        return map(inspector.inspect, observations)
+    def inspect(self, inspector: ProcessInspector, observation: Observation) -> ProcessInspection:
+        """Judge one recording."""
+        return inspector.inspect(observation)
 
     def show(self, view: CapturedView[ProcessSignal], result: ProcessInspection) -> None:
         """Nothing: the signal has its topic already."""

@@ -21,8 +21,9 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.task import Future
 
-from inspection_cell.cell import load_cell
+from inspection_cell.cell import Camera, load_cell
 from inspection_cell.errors import DataError
+from inspection_cell.nodes.board import GRACE_S
 from inspection_cell.nodes.conversions.poses import pose_from_msg, stamp_from_msg
 from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.program_part import ProgramPart
@@ -47,10 +48,12 @@ class ProgramNode(ManagedNode[CellParams]):
         self._cell = load_cell(self.params.cell_path)
         sensors = self._cell.sensors.values()
         settings = self._cell.file.disposition
-        self._capture_s = max(sensor.deadline_s for sensor in sensors) + SPARE_S
-        self._finish_s = (
-            max(sensor.inspect_s for sensor in sensors) + settings.decide_within_s + SPARE_S
-        )
+        at_once = [s.deadline_s for s in sensors if not (isinstance(s, Camera) and s.shots)]
+        in_turn = [c.deadline_s + GRACE_S for c in self._cell.cameras.values() if c.shots]
+        self._capture_s = max(at_once, default=0.0) + sum(in_turn) + SPARE_S
+        # Scans that are judged together take as long again.
+        inspect_s = max(sensor.inspect_s * (1 + (sensor.kind == 'scanner')) for sensor in sensors)
+        self._finish_s = inspect_s + settings.decide_within_s + SPARE_S
 
     def activate(self) -> None:
         """Open actions, services and topics."""

@@ -13,12 +13,13 @@ from rclpy.task import Future
 from inspection_cell.cell import load_cell
 from inspection_cell.errors import InspectionCellError
 from inspection_cell.nodes.actuator_side import ActuatorSide
-from inspection_cell.nodes.conversions.poses import pose_from_msg, pose_to_msg
+from inspection_cell.nodes.conversions.poses import pose_from_msg, pose_to_msg, stamp_from_msg
+from inspection_cell.nodes.moved_frames import MovedFrames
 from inspection_cell.nodes.params import CellParams
-from inspection_cell.nodes.part_source import HeldPart, PartSource, PresentRequest
+from inspection_cell.nodes.part_source import MOVE, HeldPart, PartSource, PresentRequest
 from inspection_cell.nodes.run import ManagedNode
-from inspection_cell.nodes.sensor_outputs import Outgoing, SensorOutputs
-from inspection_cell.nodes.worker import Worker, one_by_one
+from inspection_cell.nodes.sensor_outputs import SensorOutputs, Shown
+from inspection_cell.nodes.worker import Worker
 
 P = TypeVar('P', bound=CellParams)
 WAITING_MOVES = 4
@@ -38,7 +39,7 @@ class _Settled:
     """A part that is held still, or why it is not."""
 
     held: HeldPart | None
-    outgoing: dict[str, Outgoing]
+    outgoing: Shown
     settled: Time
     message: str = ''
 
@@ -56,15 +57,16 @@ class RobotSide(ManagedNode[P]):
         """Load the parts and open the topics."""
         cell = load_cell(self.params.cell_path)
         self._source = self.make_source()
+        self._moved = MovedFrames(self, cell)
         self._outputs = SensorOutputs(self, cell)
         self._actuators = ActuatorSide(self, cell)
         self._worker = Worker(
-            'robot', WAITING_MOVES, one_by_one(self._move), self._move_failed, self.get_logger()
+            'robot', WAITING_MOVES, self._move, self._move_failed, self.get_logger()
         )
         self._server = ActionServer(
             self,
             PresentPart,
-            cell.file.robot.action,
+            MOVE if cell.file.robot.led_by == 'program' else cell.file.robot.action,
             execute_callback=self._present,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
@@ -77,6 +79,7 @@ class RobotSide(ManagedNode[P]):
         self._worker = None
         self._server.destroy()
         self._outputs.close()
+        self._moved.close()
         self._actuators.close()
 
     async def _present(self, goal: ServerGoalHandle) -> PresentPart.Result:
@@ -85,6 +88,7 @@ class RobotSide(ManagedNode[P]):
         except InspectionCellError as error:
             return _refused(goal, str(error))
         self._outputs.show({})  # the robot moves: nothing can be seen
+        self._moved.let_go()
         move = _Move(request, Future(executor=self.executor))
         if self._worker is None or not self._worker.submit(move):
             return _refused(goal, 'the robot is busy with other presentations')
@@ -94,16 +98,19 @@ class RobotSide(ManagedNode[P]):
         if goal.is_cancel_requested:
             goal.canceled()
             return PresentPart.Result(message='cancelled')
+        held = settled.held
+        since_ns = stamp_from_msg(settled.settled)
+        self._moved.hold(held.transform_part_to_cell, held.sensor_poses, since_ns)
         self._outputs.show(settled.outgoing)
         result = PresentPart.Result(settled=settled.settled)
-        result.part_to_cell = pose_to_msg(settled.held.transform_part_to_cell)
+        result.part_to_cell = pose_to_msg(held.transform_part_to_cell)
         goal.succeed()
         return result
 
     def _move(self, move: _Move) -> None:
         begin_s = time.monotonic()
         held = self._source.present(move.request)
-        outgoing = {frame.sensor: self._outputs.prepare(frame) for frame in held.frames}
+        outgoing = self._outputs.prepare(held.frames)
         time.sleep(max(0.0, self._source.move_s - (time.monotonic() - begin_s)))
         settled = _Settled(held, outgoing, self.get_clock().now().to_msg())
         time.sleep(HOLD_S)

@@ -7,12 +7,14 @@ a worker or a transition becomes a logged traceback and a status, never a dead n
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from types import FrameType
 from typing import Any, Generic, Protocol, TypeVar
 
 import rclpy
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import (
     ExternalShutdownException,
     MultiThreadedExecutor,
@@ -20,10 +22,13 @@ from rclpy.executors import (
 )
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import LoggingSeverity
+from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
 from inspection_cell.errors import InspectionCellError
-from inspection_cell.nodes.params import CellParams, declare
+from inspection_cell.nodes.params import CellParams, declare, refusal
+from inspection_cell.nodes.starting import Starting
 
 P = TypeVar('P', bound=CellParams)
 
@@ -61,6 +66,10 @@ class ManagedNode(LifecycleNode, Generic[P]):
         """Declare the parameters and guard the transition service."""
         super().__init__(name)
         self.params = declare(self, params)
+        self.heard_of_parameters: list[Callable[[], None]] = [self._take_log_level]
+        self._take_log_level()
+        self.add_on_set_parameters_callback(self._check_parameters)
+        self.add_post_set_parameters_callback(self._take_parameters)
         self._active = False
         # rclpy lets an invalid transition end the process (rclpy issue 1209).
         self._change_state_unguarded = self._service_change_state.callback
@@ -78,15 +87,14 @@ class ManagedNode(LifecycleNode, Generic[P]):
     def cleanup(self) -> None:
         """Forget what `configure` loaded."""
 
+    @property
+    def state(self) -> str:
+        """Name of the lifecycle's state: unconfigured, inactive, active, finalized."""
+        return str(self._state_machine.current_state[1])
+
     def start(self) -> None:
         """Configure and activate, if `autostart` says so; raises InspectionCellError."""
-        self.begin(self.trigger_configure)
-        self.begin(self.trigger_activate)
-
-    def begin(self, transition: Callable[[], TransitionCallbackReturn]) -> None:
-        """One step of the start, if `autostart` says so; raises InspectionCellError."""
-        if self.params.autostart and transition() is not TransitionCallbackReturn.SUCCESS:
-            raise InspectionCellError(f'{self.get_name()} could not start; see above')
+        Starting([self], lambda _: None).step()
 
     def close(self) -> None:
         """Stop working and give up what is held, whatever the state."""
@@ -118,6 +126,21 @@ class ManagedNode(LifecycleNode, Generic[P]):
         """Guarded end from any state."""
         self.close()
         return TransitionCallbackReturn.SUCCESS
+
+    def _check_parameters(self, given: Sequence[Parameter]) -> SetParametersResult:
+        why = refusal(type(self.params), given)
+        return SetParametersResult(successful=not why, reason=why)
+
+    def _take_parameters(self, given: Sequence[Parameter]) -> None:
+        known = {entry.name for entry in fields(self.params)}
+        changed: dict[str, Any] = {one.name: one.value for one in given if one.name in known}
+        self.params = replace(self.params, **changed)
+        for hear in self.heard_of_parameters:
+            hear()
+
+    def _take_log_level(self) -> None:
+        if self.params.log_level:
+            self.get_logger().set_level(LoggingSeverity[self.params.log_level.upper()])
 
     def _change_state(
         self, request: ChangeState.Request, response: ChangeState.Response
@@ -157,6 +180,12 @@ class StopSignals:
         if self.interrupts:
             raise KeyboardInterrupt
 
+    def allow(self, interrupts: bool) -> None:
+        """Whether a signal ends at once what is being done; else `asked` is looked at."""
+        self.interrupts = interrupts
+        if interrupts and self.asked:
+            raise KeyboardInterrupt
+
     def ignore(self) -> None:
         """From now on nothing cuts the end short."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -179,11 +208,11 @@ def run(*makes: Callable[[], ManagedNode[Any]]) -> int:
         for make in makes:
             nodes.append(make())
             executor.add_node(nodes[-1])
-            nodes[-1].begin(nodes[-1].trigger_configure)
-        stop.interrupts = False  # what is half opened could not be closed
-        for node in nodes:
-            node.begin(node.trigger_activate)
+        stop.allow(False)  # what is half opened could not be closed
+        starting = Starting(nodes, stop.allow)
         while not stop.asked:
+            if not starting.is_done:
+                starting.step()
             executor.spin_once(timeout_sec=STOP_WITHIN_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0

@@ -1,5 +1,7 @@
 """Sensor topics of a cell without hardware: the same messages on the same triggers."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +19,7 @@ from inspection_cell.nodes.conversions.sensor_data import (
     scan_to_msg,
 )
 from inspection_cell.nodes.conversions.signals import signal_to_msg
+from inspection_cell.nodes.light_inputs import DARK, LightInputs
 from inspection_cell.nodes.part_source import SensorFrame
 from inspection_cell.nodes.qos import SENSOR_RELIABLE
 from inspection_cell.nodes.sensor_messages import message_of
@@ -26,6 +29,7 @@ from inspection_cell.observations import Image, Scan
 FREE_RUNNING_PERIOD_S = 0.2
 
 Outgoing = tuple[tuple[Publisher, Any], ...]  # messages that one exposure sends, in order
+Shown = dict[tuple[str, str], Outgoing]  # by sensor and shot
 
 
 class SensorOutputs:
@@ -37,8 +41,10 @@ class SensorOutputs:
     def __init__(self, node: Node, cell: Cell) -> None:
         """Create publishers and triggers for every sensor of the cell."""
         self._node = node
-        self._frames = Frames.of(node.get_namespace())
-        self._outgoing: dict[str, Outgoing] = {}
+        self._scanners = cell.scanners
+        self._frames = Frames.of(node.get_namespace(), cell)
+        self._outgoing: Shown = {}
+        self._lights = LightInputs(node, cell)
         self._data: dict[str, Publisher] = {}
         self._info: dict[str, Publisher] = {}
         self._timer: Timer | None = None
@@ -66,11 +72,24 @@ class SensorOutputs:
             self._node.destroy_publisher(publisher)
         for trigger in self._triggers:
             trigger.close()
+        self._lights.close()
         if self._timer is not None:
             self._node.destroy_timer(self._timer)
 
-    def prepare(self, frame: SensorFrame) -> Outgoing:
-        """The messages of one frame; slow for big data, so not for the executor."""
+    def prepare(self, frames: Iterable[SensorFrame]) -> Shown:
+        """The messages of all frames; slow for big data, so not for the executor.
+
+        A camera with a lighting sequence sees nothing but darkness in any other light.
+        """
+        shown: Shown = {}
+        for frame in frames:
+            shown[frame.sensor, frame.shot] = self._prepared(frame)
+            if frame.shot and isinstance(frame.data, Image):
+                black = replace(frame, data=frame.data.darkened())
+                shown.setdefault((frame.sensor, DARK), self._prepared(black))
+        return shown
+
+    def _prepared(self, frame: SensorFrame) -> Outgoing:
         frame_id = self._frames.optical(frame.sensor)
         messages: list[tuple[Publisher, Any]] = []
         if frame.sensor in self._info and frame.intrinsics is not None:
@@ -81,18 +100,19 @@ class SensorOutputs:
             to_msg = compressed_to_msg if is_compressed else image_to_msg
             data: Any = to_msg(frame.data, frame_id=frame_id)
         elif isinstance(frame.data, Scan):
-            data = scan_to_msg(frame.data, frame_id=frame_id)
+            axes = self._scanners[frame.sensor].axes
+            data = scan_to_msg(frame.data, frame_id=frame_id, axes=axes)
         else:
             data = signal_to_msg(frame.data, frame_id=frame_id)
         return (*messages, (self._data[frame.sensor], data))
 
-    def show(self, outgoing: dict[str, Outgoing]) -> None:
+    def show(self, outgoing: Shown) -> None:
         """From now on the sensors see this; nothing while the robot moves."""
         self._outgoing = outgoing
 
     def expose(self, sensor: str) -> bool:
         """Send what the sensor sees now; False when that is nothing."""
-        outgoing = self._outgoing.get(sensor)
+        outgoing = self._outgoing.get((sensor, self._lights.shot_of(sensor)))
         if outgoing is None:
             self._node.get_logger().warning(f'{sensor} was triggered and sees no part')
             return False
@@ -104,5 +124,5 @@ class SensorOutputs:
 
     def _expose_each(self, sensors: tuple[str, ...]) -> None:
         for sensor in sensors:
-            if sensor in self._outgoing:
+            if (sensor, self._lights.shot_of(sensor)) in self._outgoing:
                 self.expose(sensor)

@@ -26,7 +26,7 @@ from inspection_cell.nodes.conversions.sensor_data import image_from_msg
 from inspection_cell.nodes.inspector_node import EXPIRE_PERIOD_S, FOLLOW_PERIOD_S
 from inspection_cell.nodes.params import declare, parameter
 from inspection_cell.nodes.transport_source import TOPIC
-from inspection_cell.nodes.worker import Worker, one_by_one
+from inspection_cell.nodes.worker import Worker
 from inspection_cell.schema import Pose
 from inspection_cell.views.detections import Detector
 from inspection_cell.views.detectors import load_detector
@@ -55,7 +55,7 @@ class TransportSink(Node):
         self._latencies_ms: list[float] = []
         self._inferences = 0
         self._worker: Worker[CapturedView[ImageMsg]] = Worker(
-            'inspector', Limits().queue, one_by_one(self._work), self._failed, self.get_logger()
+            'inspector', Limits().queue, self._work, self._failed, self.get_logger()
         )
         self._edge = CaptureEdge(self, 'camera', _camera(), self._captured)
         self._expect(0)

@@ -18,11 +18,13 @@ from inspection_cell.nodes.conversions.capturing import capture_order_from_msg
 from inspection_cell.nodes.conversions.markers import markers_to_msg
 from inspection_cell.nodes.conversions.verdicts import verdict_from_msg
 from inspection_cell.nodes.frame_publisher import FramePublisher
+from inspection_cell.nodes.held_recipes import HeldRecipes
 from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.qos import LATCHED, RELIABLE, publisher_events
 from inspection_cell.nodes.run import ManagedNode, run
-from inspection_cell.nodes.worker import Worker, one_by_one
+from inspection_cell.nodes.worker import Worker
 from inspection_cell.part_markers import PartMarker
+from inspection_cell.recipe import Recipe
 from inspection_cell.reference import load_reference
 from inspection_cell.rviz_view import rviz_config
 from inspection_cell.shown_topics import MARKERS
@@ -42,11 +44,8 @@ class ViewNode(ManagedNode[CellParams]):
     def configure(self) -> None:
         """Load cell, recipes and references; write the RViz configuration of this cell."""
         self._cell = load_cell(self.params.cell_path)
-        recipes = load_recipes(self._cell, self.params.recipe_paths)
-        self._parts = {
-            recipe.part_type: PartMarker(recipe, self._cell, load_reference(recipe))
-            for recipe in recipes
-        }
+        self._parts = HeldRecipes[PartMarker](self, self._cell, self._marker)
+        self._parts.load(load_recipes(self._cell, self.params.recipe_paths))
         file = self.params.data_path / f'{self._cell.file.name}.rviz'
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(rviz_config(self._cell, self.get_namespace().strip('/')))
@@ -61,9 +60,7 @@ class ViewNode(ManagedNode[CellParams]):
         self._frames = FramePublisher(self, self._cell)
         self._begun = None  # who looked before has to be shown it again
         # One token waits at most: whoever takes it shows the newest verdict.
-        self._worker = Worker(
-            self.get_name(), 1, one_by_one(self._show), _failed, self.get_logger()
-        )
+        self._worker = Worker(self.get_name(), 1, self._show, _failed, self.get_logger())
         self._heard = [
             self.create_subscription(Capture, 'capture', self._on_capture, RELIABLE),
             self.create_subscription(VerdictMsg, 'verdict', self._on_verdict, RELIABLE),
@@ -71,14 +68,20 @@ class ViewNode(ManagedNode[CellParams]):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(LOOK_PERIOD_S, self._look, clock=steady)
 
+        self._parts.open()
+
     def deactivate(self) -> None:
         """Close topics, frames, worker and timer."""
+        self._parts.close()
         self.destroy_timer(self._timer)
         for subscription in self._heard:
             self.destroy_subscription(subscription)
         self._worker.stop()
         self._frames.close()
         self.destroy_publisher(self._markers)
+
+    def _marker(self, recipe: Recipe) -> PartMarker:
+        return PartMarker(recipe, self._cell, load_reference(recipe))
 
     def _on_capture(self, msg: Capture) -> None:
         try:
@@ -101,11 +104,12 @@ class ViewNode(ManagedNode[CellParams]):
         if msg is None or msg is self._begun:
             return
         self._begun = msg
-        part = self._parts.get(msg.part_type)
+        part = self._parts.ready(msg.recipe_hash)
         if part is None:
             self.get_logger().error(f'verdict on {msg.part_id}: no recipe {msg.part_type!r}')
             return
-        markers = markers_to_msg(part.of(verdict_from_msg(msg)), Frames.of(self.get_namespace()))
+        frames = Frames.of(self.get_namespace(), self._cell)
+        markers = markers_to_msg(part.of(verdict_from_msg(msg)), frames)
         if msg is self._newest:
             self._markers.publish(markers)
 

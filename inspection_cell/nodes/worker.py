@@ -1,8 +1,8 @@
-"""Work outside the executor: one thread, a bounded queue, and every failure told."""
+"""Work outside the executor: a bounded queue, one thread or several, and every failure told."""
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
@@ -15,39 +15,42 @@ JOIN_S = 10.0
 
 
 class Worker(Generic[T]):
-    """One thread that takes jobs from a bounded queue, outside the executor.
+    """Threads that take jobs from a bounded queue, in their order, outside the executor.
 
-    It hands over the jobs that wait together. When `work` raises, those that it has not yielded
-    yet are done again one by one, so that only the guilty one fails.
+    Several threads end jobs in any order, and `work` is called by all of them.
     """
 
     def __init__(
         self,
         name: str,
         capacity: int,
-        work: Callable[[Sequence[T]], Iterable[T]],
+        work: Callable[[T], None],
         failed: Callable[[T, str], None],
         logger: Logger,
-        at_once: int = 1,
+        threads: int = 1,
     ) -> None:
-        """Start the thread.
+        """Start the threads.
 
         Args:
-            name: of the thread, for the log.
+            name: of the threads, for the log.
             capacity: jobs that may wait.
-            work: does jobs; yields each when it is done.
-            failed: told the job and why, when `work` raised for it alone.
+            work: does one job.
+            failed: told the job and why, when `work` raised for it.
             logger: of the node.
-            at_once: jobs that `work` is given together at most.
+            threads: jobs that may be in work at the same time.
         """
+        self._name = name
         self._jobs: queue.Queue[T | None] = queue.Queue(maxsize=capacity)
         self._work = work
         self._failed = failed
         self._logger = logger
-        self._at_once = at_once
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, name=f'{name} {number}', daemon=True)
+            for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
@@ -63,49 +66,22 @@ class Worker(Generic[T]):
         return True
 
     def stop(self) -> None:
-        """Finish the job in work, drop the others and end the thread."""
+        """Finish the jobs in work, drop the others and end the threads."""
         self._stopped.set()
-        with suppress(queue.Full):  # a full queue wakes the thread as well
+        self._wake()
+        for thread in self._threads:
+            thread.join(JOIN_S)
+
+    def _wake(self) -> None:
+        with suppress(queue.Full):  # a full queue wakes a thread as well
             self._jobs.put_nowait(None)
-        self._thread.join(JOIN_S)
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            jobs = self._taken()
-            if None in jobs:
+        while True:
+            job = self._jobs.get()
+            if job is None or self._stopped.is_set():
+                self._wake()  # the next thread
                 return
-            self._do([job for job in jobs if job is not None])
-
-    def _taken(self) -> list[T | None]:
-        """The first job, as soon as there is one, and those that wait behind it."""
-        jobs = [self._jobs.get()]
-        with suppress(queue.Empty):
-            while len(jobs) < self._at_once:
-                jobs.append(self._jobs.get_nowait())
-        return jobs
-
-    def _do(self, jobs: Sequence[T]) -> None:
-        undone = list(jobs)
-        why = guarded(self._logger, self._thread.name, partial(self._work_off, undone))
-        if why and len(jobs) > 1:
-            for job in undone:
-                self._do([job])
-        elif why:
-            for job in undone:
-                guarded(self._logger, self._thread.name, partial(self._failed, job, why))
-
-    def _work_off(self, undone: list[T]) -> None:
-        """Work on jobs and take each from the list once it is done."""
-        for done in self._work(tuple(undone)):
-            undone[:] = [job for job in undone if job is not done]
-
-
-def one_by_one(work: Callable[[T], None]) -> Callable[[Sequence[T]], Iterator[T]]:
-    """What a worker is given where a job has nothing to gain from others."""
-
-    def all_of(jobs: Sequence[T]) -> Iterator[T]:
-        for job in jobs:
-            work(job)
-            yield job
-
-    return all_of
+            why = guarded(self._logger, self._name, partial(self._work, job))
+            if why:
+                guarded(self._logger, self._name, partial(self._failed, job, why))

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
-from inspection_cell.findings import Coverage, Defect, Finding, Verdict
+from inspection_cell.findings import Coverage, Defect, Finding, Verdict, ViewFindings
 
 FORMAT = 1
 Json = dict[str, Any] | list[Any] | str | float | bool | None
 # Keys that came after 0.1.0, with what they mean in its records.
 ADDED: dict[type, dict[str, Json]] = {
     Verdict: {'model_hash': '', 'bad_probability': 0.0, 'contributions': []},
-    Finding: {'not_judged': ''},
+    Finding: {'not_judged': '', 'shots': []},
+    ViewFindings: {'transform_sensor_to_cell': None},
     Defect: {'position_sigma_mm': 0.0, 'contributions': []},
     Coverage: {'zones': []},
 }

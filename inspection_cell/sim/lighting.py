@@ -22,10 +22,15 @@ SHADOW_STRENGTH = 0.75  # the panels are wide: shadows are soft and never black
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A soft light panel that shines at the part."""
+    """A soft light panel that shines at the part.
+
+    Attributes:
+        is_bar: it shines from one side only: scratches across a low one glint.
+    """
 
     position_m: tuple[float, float, float]
     strength: float
+    is_bar: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Lighting:
 
     Attributes:
         ambient: light that comes from everywhere.
+        ceiling: strength of the bright ceiling, relative to nominal.
         factor: strength relative to nominal, drawn per part.
         colour: B, G, R relative to white.
         tool_marks: how much the tool marks show, relative to nominal.
@@ -44,6 +50,7 @@ class Lighting:
     factor: float = 1.0
     colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
     tool_marks: float = 1.0
+    ceiling: float = 1.0
 
 
 def panels_above(centre_m: Points | NDArray[np.float64]) -> Lighting:
@@ -83,7 +90,7 @@ def reflected(
     mirrored = views - 2 * facing[:, None] * normals
     marks = tool_marks(materials, hits.points * np.float32(1000.0)) * _MARKS[materials]
     diffuse = lighting.ambient * (0.65 + 0.35 * (normals @ upward)) * shade.open_sky
-    glossy = (0.36 + 0.26 * (mirrored @ upward)) * shade.open_sky
+    glossy = (0.36 + 0.26 * (mirrored @ upward)) * shade.open_sky * np.float32(lighting.ceiling)
     sharp = _SHARP[materials]
     centres = transform_points(to_part, np.array([p.position_m for p in lighting.panels]))
     for number, (panel, centre) in enumerate(zip(lighting.panels, centres, strict=True)):

@@ -71,6 +71,18 @@ class Mark:
         factors: NDArray[np.float32] = (1 + (self.gain - 1) * share).astype(np.float32)
         return near, factors
 
+    def outside_m(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Distance (N,) of points (N, 3) to the outline on the surface, metres; negative inside.
+
+        Points that lie off its tangent plane are infinitely far away.
+        """
+        offsets = points - self.position_m
+        u, v = offsets @ self.tangent, offsets @ np.cross(self.normal, self.tangent)
+        outside = self._outside_stain(u, v) if self.round else self._outside_scratch(u, v)
+        flat = np.abs(offsets @ self.normal) < REACH_M
+        distance: NDArray[np.float64] = np.where(flat, outside, np.inf)
+        return distance
+
     def _outside_stain(
         self, u: NDArray[np.float64], v: NDArray[np.float64]
     ) -> NDArray[np.float64]:

@@ -9,8 +9,10 @@ from typing import Literal
 
 import numpy as np
 import open3d as o3d
+from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
+from inspection_cell.geometry import Points
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh, load_mesh
 from inspection_cell.sim.body import Body, Bump
@@ -31,6 +33,21 @@ class PartType:
     build: Callable[[Variant], Solid]
     bores: tuple[Bore, ...] = ()
     screws: tuple[Screw, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartShape:
+    """The triangles of one part.
+
+    Attributes:
+        look: a part type whose materials are known, or empty.
+        vertices: (V, 3) part frame, metres.
+        triangles: (T, 3) int32.
+    """
+
+    look: str
+    vertices: Points
+    triangles: NDArray[np.int32]
 
 
 PART_TYPES: Mapping[str, PartType] = MappingProxyType(
@@ -58,6 +75,18 @@ def reference_body(recipe: Recipe) -> Body:
 
 def defective_body(recipe: Recipe, defects: Sequence[TrueDefect]) -> Body:
     """A part with defects; screws and bores only for `PART_TYPES`."""
+    shape = part_shape(recipe, defects)
+    bumps = [defect.cause for defect in defects if isinstance(defect.cause, Bump)]
+    marks = [defect.cause for defect in defects if isinstance(defect.cause, Mark)]
+    return Body(shape.look, shape.vertices, shape.triangles, bumps=bumps, marks=marks)
+
+
+def part_shape(recipe: Recipe, defects: Sequence[TrueDefect]) -> PartShape:
+    """A part with missing screws and displaced bores, without what lies on its surface.
+
+    Raises:
+        DataError: without a reference mesh, or when it is none of `PART_TYPES` and would change.
+    """
     variant = Variant()
     for cause in (defect.cause for defect in defects):
         if isinstance(cause, MissingScrew):
@@ -66,15 +95,12 @@ def defective_body(recipe: Recipe, defects: Sequence[TrueDefect]) -> Body:
         elif isinstance(cause, DisplacedBore):
             variant = replace(variant, displaced_bore=cause.index, offset=cause.offset_mm)
     mesh, look = _reference(recipe.part_type, recipe.sha256, *_mesh_of(recipe))
-    vertices, triangles = mesh.vertices, mesh.triangles
-    if variant != Variant():
-        if not look:
-            raise DataError(f'{recipe.path}: the simulator cannot rebuild this reference mesh')
-        solid = PART_TYPES[recipe.part_type].build(variant)
-        vertices, triangles = solid.vertices / 1000.0, solid.triangles
-    bumps = [defect.cause for defect in defects if isinstance(defect.cause, Bump)]
-    marks = [defect.cause for defect in defects if isinstance(defect.cause, Mark)]
-    return Body(look, vertices, triangles, bumps=bumps, marks=marks)
+    if variant == Variant():
+        return PartShape(look, mesh.vertices, mesh.triangles)
+    if not look:
+        raise DataError(f'{recipe.path}: the simulator cannot rebuild this reference mesh')
+    solid = PART_TYPES[recipe.part_type].build(variant)
+    return PartShape(look, solid.vertices / 1000.0, solid.triangles)
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError
 from inspection_cell.geometry import Transform, rigid
-from inspection_cell.observations import Image, Scan
+from inspection_cell.observations import Image, Scan, ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.sim.body import Body
 from inspection_cell.sim.labels import Label, labels
@@ -22,6 +22,7 @@ from inspection_cell.sim.plan import Fault, PlannedPart
 from inspection_cell.sim.renderer import Shot, expose, render
 from inspection_cell.sim.scanner import scan
 from inspection_cell.sim.seeds import Purpose, stream
+from inspection_cell.sim.shots import lit_body, lit_defect, shot_lighting
 from inspection_cell.sim.viewpoints import Viewpoint, viewpoint
 
 KEPT_BODIES = 16
@@ -91,30 +92,33 @@ class Station:
         true = reported @ error @ self._misgrip(planned)
         return Presented(planned, presentation, reported, true)
 
-    def observe(self, presented: Presented, sensor: str) -> Image | Scan:
-        """What one sensor delivers of a presented part."""
+    def observe(self, presented: Presented, sensor: str, shot: str = '') -> Image | Scan:
+        """What one sensor delivers of a presented part; with `shot`, in the light of that shot."""
         planned = presented.planned
-        generator = self._stream(planned, presented.presentation, sensor)
-        view = viewpoint(self._cell, sensor, presented.transform_part_to_cell_true)
+        generator = self._stream(planned, presented.presentation, *_keys(sensor, shot))
+        view = self._viewpoint(presented, sensor)
         body = self.body(planned)
         simulation = self._cell.file.simulation
         if view.is_scanner:
             pose = view.transform_sensor_to_part
             return scan(body, pose, view.intrinsics, simulation, generator)
-        light = render(body, self._shot(presented, view))
+        taken = self._shot(presented, view, shot)
+        light = render(body and lit_body(body, *_of(taken)), taken)
         return expose(light, simulation.image_noise, generator)
 
-    def picture(self, presented: Presented, sensor: str) -> Pictured:
+    def picture(self, presented: Presented, sensor: str, shot: str = '') -> Pictured:
         """What one camera delivers, as `observe` does, with what can be made out in it."""
         planned = presented.planned
-        generator = self._stream(planned, presented.presentation, sensor)
-        view = viewpoint(self._cell, sensor, presented.transform_part_to_cell_true)
+        generator = self._stream(planned, presented.presentation, *_keys(sensor, shot))
+        view = self._viewpoint(presented, sensor)
         noise = self._cell.file.simulation.image_noise
-        body, shot = self.body(planned), self._shot(presented, view)
-        light = render(body, shot)
+        body, taken = self.body(planned), self._shot(presented, view, shot)
+        body = body and lit_body(body, *_of(taken))
+        light = render(body, taken)
         found: tuple[Label, ...] = ()
         if body is not None:
-            found = labels(body, planned.defects, view, shot, light, noise)
+            defects = [lit_defect(defect, *_of(taken)) for defect in planned.defects]
+            found = labels(body, defects, view, taken, light, noise)
         return Pictured(expose(light, noise, generator), found)
 
     def labels(self, presented: Presented, sensor: str) -> tuple[Label, ...]:
@@ -126,6 +130,11 @@ class Station:
         if planned.fault is Fault.EMPTY_GRIPPER:
             return None
         return self._body(planned)
+
+    def _viewpoint(self, presented: Presented, sensor: str) -> Viewpoint:
+        recipe = self._recipe(presented.planned.part_type)
+        view = ViewKey(presented.presentation, sensor)
+        return viewpoint(self._cell, recipe, view, presented.transform_part_to_cell_true)
 
     def _build(self, planned: PlannedPart) -> Body:
         recipe = self._recipe(planned.part_type)
@@ -150,21 +159,24 @@ class Station:
         middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
         return rigid(rotation, middle - rotation @ middle)
 
-    def _shot(self, presented: Presented, view: Viewpoint) -> Shot:
+    def _shot(self, presented: Presented, view: Viewpoint, shot: str) -> Shot:
         true = presented.transform_part_to_cell_true
         return Shot(
             view.intrinsics,
             true @ view.transform_sensor_to_part,
             true,
-            self._light(presented),
+            self._light(presented, view.sensor, shot),
             self._backgrounds.get(view.sensor),
         )
 
-    def _light(self, presented: Presented) -> Lighting:
+    def _light(self, presented: Presented, sensor: str, shot: str) -> Lighting:
         generator = self._stream(presented.planned, presented.presentation, 'light')
         variation = self._cell.file.simulation.light_variation
         factor = float(np.clip(generator.normal(1.0, variation), 0.6, 1.3))
-        return replace(self._lighting, factor=factor * self._lighting.factor)
+        usual = replace(self._lighting, factor=factor * self._lighting.factor)
+        if not shot:
+            return usual
+        return shot_lighting(usual, self._cell.file.lights, self._cell.cameras[sensor].shots, shot)
 
     def _recipe(self, part_type: str) -> Recipe:
         if part_type not in self._recipes:
@@ -174,6 +186,14 @@ class Station:
 
     def _stream(self, planned: PlannedPart, *keys: str) -> np.random.Generator:
         return stream(self._purpose, self._seed, planned.part_id, *keys)
+
+
+def _keys(sensor: str, shot: str) -> tuple[str, ...]:
+    return (sensor, shot) if shot else (sensor,)
+
+
+def _of(taken: Shot) -> tuple[Lighting, Transform]:
+    return taken.lighting, taken.transform_part_to_cell
 
 
 def presentation_centre(recipes: Sequence[Recipe]) -> NDArray[np.float64]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from inspection_cell.cell import Camera, Cell, Scanner
 from inspection_cell.errors import DataError
 from inspection_cell.geometry import Intrinsics, Points, Transform, invert, transform_points
+from inspection_cell.named_poses import needed_pose
+from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.sim.body import Body
 
@@ -61,14 +63,17 @@ class Viewpoint:
         )
 
 
-def viewpoint(cell: Cell, sensor: str, transform_part_to_cell: Transform) -> Viewpoint:
-    """The viewpoint of one camera or scanner; raises DataError without intrinsics."""
-    described = cell.sensors[sensor]
+def viewpoint(
+    cell: Cell, recipe: Recipe, view: ViewKey, transform_part_to_cell: Transform
+) -> Viewpoint:
+    """The viewpoint of one camera or scanner; raises DataError without intrinsics or pose."""
+    sensor, described = view.sensor, cell.sensors[view.sensor]
     if not isinstance(described, Camera | Scanner) or described.intrinsics is None:
         raise DataError(
             f'{cell.path}: sensors.{sensor}: expected a camera or scanner with intrinsics'
         )
-    pose: Transform = invert(transform_part_to_cell) @ described.pose.transform()
+    sensor_to_cell = needed_pose(cell, recipe, view, 'the simulator')
+    pose: Transform = invert(transform_part_to_cell) @ sensor_to_cell
     intrinsics = described.intrinsics.value()
     return Viewpoint(sensor, isinstance(described, Scanner), intrinsics, pose)
 
@@ -76,8 +81,8 @@ def viewpoint(cell: Cell, sensor: str, transform_part_to_cell: Transform) -> Vie
 def viewpoints(cell: Cell, recipe: Recipe) -> Sequence[Viewpoint]:
     """All views of the recipe at its nominal poses."""
     return [
-        viewpoint(cell, sensor, presentation.pose.transform())
-        for presentation in recipe.file.presentations.values()
+        viewpoint(cell, recipe, ViewKey(name, sensor), presentation.pose.transform())
+        for name, presentation in recipe.file.presentations.items()
         for sensor in presentation.sensors
         if isinstance(cell.sensors[sensor], Camera | Scanner)
     ]

@@ -2,12 +2,13 @@
 
 Several scans (other presentations) are registered together: each is placed by its own robot's
 pose, and one correction fits all of them, as a part that lies askew in the gripper does. So a
-scan that alone would leave a direction open is held by the others. A scan that determines its
-pose by itself is then refined by itself: robots do not reach every pose alike.
+scan that alone would leave a direction open is held by the others. Each scan is then refined by
+itself in the directions that it determines: robots do not reach every pose alike.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ from inspection_cell.geometry import Points, Transform, transform_points
 from inspection_cell.surface.blocks import in_turn, shared
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.registration import Registered, in_box, placed, register
-from inspection_cell.surface_file import Surface
+from inspection_cell.surface_file import Registration, Surface
 
 _BACKWARDS = -0.3  # cosine to the line of sight: this surface cannot be seen
+_FIRMLY = 2e-2  # observability of directions that a scan which may slide is trusted with
 _MOST_BACKWARDS = 0.1  # share of points that may face away from the sensor that saw them
 
 
@@ -46,7 +48,7 @@ class Aligned:
         transforms_scan_to_part: of each scan.
         deviations: of all points near the part; none unless registered.
         stations: (S, 3) where the scanners stood, part frame; None where that is not known.
-        station_of: (N,) which of them saw each point.
+        station_of: (N,) which scan saw each point, one scan after the other.
     """
 
     registered: Registered
@@ -54,6 +56,14 @@ class Aligned:
     deviations: Deviations
     stations: Points | None = None
     station_of: NDArray[np.intp] | None = None
+
+    @property
+    def by_scan(self) -> tuple[Deviations, ...]:
+        """The deviations of each scan."""
+        if self.station_of is None or len(self.transforms_scan_to_part) == 1:
+            return (self.deviations,)
+        ends = np.searchsorted(self.station_of, np.arange(len(self.transforms_scan_to_part) + 1))
+        return tuple(self.deviations.part(slice(begin, end)) for begin, end in pairwise(ends))
 
     @property
     def sensors(self) -> NDArray[np.floating] | None:
@@ -86,6 +96,9 @@ def align(clouds: Sequence[Cloud], field: DeviationField, surface: Surface) -> A
     ]
     deviations = field.compare(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
     station_of = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+    unfit = _unfit(deviations, station_of, len(pieces), surface.registration)
+    if unfit:
+        return not_aligned(field, replace(registered, reason=unfit))
     aligned = Aligned(registered, poses, deviations, _stations(clouds, poses), station_of)
     if not _stood_there(aligned):
         return replace(aligned, stations=None)
@@ -131,9 +144,34 @@ def _registered(
 def _alone(
     points: NDArray[np.floating], pose: Transform, field: DeviationField, surface: Surface
 ) -> Transform:
-    """The scan's own best pose where it determines one, else the common one."""
-    alone = register(points, pose, field, surface.registration, surface.crop_mm)
-    return alone.transform_scan_to_part if alone.ok else pose
+    """The scan's own best pose, moved from the common one where it determines that."""
+    given = (points, pose, field, surface.registration, surface.crop_mm)
+    alone = register(*given)
+    if alone.slides:
+        alone = register(*given, least_held=_FIRMLY)
+    return alone.transform_scan_to_part if alone.ok or alone.slides else pose
+
+
+def _unfit(
+    deviations: Deviations, scan_of: NDArray[np.intp], scans: int, limits: Registration
+) -> str:
+    """Why one of several scans does not fit where the others lie; empty when all do.
+
+    Many points of good scans would hide few of a bad one.
+    """
+    if scans == 1:
+        return ''
+    explained = np.abs(deviations.signed_m) <= limits.inlier_mm / 1e3
+    counts = np.maximum(np.bincount(scan_of, minlength=scans), 1)
+    shares = np.bincount(scan_of, weights=explained, minlength=scans) / counts
+    worst = int(np.argmin(shares))
+    if shares[worst] >= limits.min_explained:
+        return ''
+    return (
+        f'the reference explains {shares[worst]:.0%} of scan {worst + 1} of {scans} within '
+        f'{limits.inlier_mm:g} mm where the others place it; at least '
+        f'{limits.min_explained:.0%} is demanded'
+    )
 
 
 def _near(

@@ -1,5 +1,6 @@
 """What scans say about the part: regions outside their limits, and which surface was seen."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ from inspection_cell.surface.candidates import finest_mm2
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.limits import Limits
 from inspection_cell.surface.noise import Noise, estimate_noise
-from inspection_cell.surface.patches import patches_of, spacing_m
+from inspection_cell.surface.patches import Patch, patches_of, spacing_m
 from inspection_cell.surface.regions import Region, find_regions
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface.seen import seen_samples
@@ -57,7 +58,7 @@ def examine(
     *,
     max_incidence_rad: float = np.pi / 2,
 ) -> Comparison:
-    """Find regions on the surface that aligned scans show together.
+    """Find regions on the surface that aligned scans show together, and which of it each shows.
 
     Args:
         aligned: on the same reference.
@@ -69,11 +70,13 @@ def examine(
         return not_registered(field, aligned.registered)
     deviations = aligned.deviations
     patches = patches_of(deviations.points)
+    scans = aligned.by_scan
     with ThreadPoolExecutor(1) as beside:
-        spaced = beside.submit(spacing_m, deviations.points, patches)
-        shown = beside.submit(lambda: seen_samples(deviations, field.reference, spaced.result()))
+        # The widest spacing rules: where that scan looks alone, it must do as it would alone.
+        spaced = beside.submit(_spacings_m, scans, patches)
+        shown = beside.submit(lambda: _seen(aligned, spaced.result(), field, max_incidence_rad))
         noise = estimate_noise(deviations, patches, aligned.sensors)
-        apart_m = spaced.result()
+        apart_m = max(spaced.result())
         regions = find_regions(
             deviations,
             field,
@@ -83,18 +86,31 @@ def examine(
             sensors=aligned.sensors,
         )
         seen = shown.result()
-    if aligned.stations is not None:
-        reference = field.reference
-        least = np.cos(max_incidence_rad)
-        seen &= np.any(
-            [
-                cosines(reference.samples, reference.sample_normals, station[None]) > least
-                for station in aligned.stations
-            ],
-            axis=0,
-        )
     registered = _with_resolution(aligned.registered, apart_m, limits)
     return Comparison(registered, deviations, regions, seen, noise)
+
+
+def _spacings_m(scans: Sequence[Deviations], patches: tuple[Patch, ...]) -> list[float]:
+    """Typical distances between the points of each scan; `patches` are those of all points."""
+    if len(scans) == 1:
+        return [spacing_m(scans[0].points, patches)]
+    return [spacing_m(scan.points, patches_of(scan.points)) for scan in scans]
+
+
+def _seen(
+    aligned: Aligned, spacings_m: Sequence[float], field: DeviationField, max_incidence_rad: float
+) -> NDArray[np.bool_]:
+    """(M,) samples that at least one scan shows, from where its scanner stood."""
+    reference = field.reference
+    seen = np.zeros(len(reference.samples), dtype=np.bool_)
+    for number, (scan, apart_m) in enumerate(zip(aligned.by_scan, spacings_m, strict=True)):
+        own = seen_samples(scan, reference, apart_m)
+        if aligned.stations is not None:
+            station = aligned.stations[number][None]
+            facing = cosines(reference.samples, reference.sample_normals, station)
+            own &= facing > np.cos(max_incidence_rad)
+        seen |= own
+    return seen
 
 
 def _with_resolution(registered: Registered, apart_m: float, limits: Limits) -> Registered:

@@ -45,6 +45,11 @@ class Deviations:
     outward: NDArray[np.floating]
     beyond_border: NDArray[np.bool_]
 
+    def part(self, rows: slice) -> 'Deviations':
+        """Those of some points."""
+        own = (self.points[rows], self.signed_m[rows], self.outward[rows])
+        return Deviations(*own, self.beyond_border[rows])
+
     @property
     def signed_mm(self) -> NDArray[np.floating]:
         """(N,) the deviations in millimetres."""

@@ -19,9 +19,12 @@ from inspection_cell.surface.distance_grid import Looked
 ITERATIONS = 25
 FINE_STOP_M = 5e-7
 # Eigenvalues of the normal equations per point, lengths in units of the part's radius: a direction
-# with less than this is held by fewer than 2 in 1000 points.
+# with less than this is held by fewer than 2 in 1000 points. For first guesses and for parts in
+# scenes, which are believed at once; the search without a first guess may do with less, because it
+# tries whether the scan fits as well when it is slid along the weakest direction. A first guess
+# cannot be tried so: that needs the noise and, to be decisive, what the scan should have shown.
 MIN_OBSERVABILITY = 2e-3
-_HELD = 1e-4  # below, a direction is not moved at all
+LEAST_HELD = 1e-4  # below, a direction is not moved at all
 _NARROWEST_M = 0.1e-3  # least width of the weights: no scan is that much better
 
 
@@ -39,9 +42,9 @@ class Hold:
     vectors: NDArray[np.float64]
     gradient: NDArray[np.float64]
 
-    def step(self) -> NDArray[np.float64]:
-        """(6,) to the best pose, along the directions that are held at all."""
-        free = self.values > _HELD
+    def step(self, least_held: float = LEAST_HELD) -> NDArray[np.float64]:
+        """(6,) to the best pose, along the directions that are held more firmly than this."""
+        free = self.values > least_held
         vectors = self.vectors[:, free]
         along: NDArray[np.float64] = -vectors @ ((vectors.T @ self.gradient) / self.values[free])
         return along
@@ -59,12 +62,30 @@ def hold(points: Points, looked: Looked, reference: ReferenceMesh) -> Hold:
     Only points that fit count: what hangs over an edge determines nothing.
     """
     weights = _tukey_weights(looked.signed_m)
-    weights /= weights.sum()
-    jacobian = _jacobian(points, looked.gradient, reference)
-    weighted = jacobian * weights
+    return hold_along(points, looked.gradient, looked.signed_m, weights, reference)
+
+
+def hold_along(
+    points: Points,
+    normals: NDArray[np.floating],
+    distances_m: NDArray[np.floating],
+    weights: NDArray[np.float64],
+    reference: ReferenceMesh,
+) -> Hold:
+    """How points hold their pose by their distances along directions.
+
+    Args:
+        points: (N, 3) part frame.
+        normals: (N, 3) unit, in which the distances are measured.
+        distances_m: (N,) of the points from the surface.
+        weights: (N,) of the points.
+        reference: tells the lengths that turns are measured by.
+    """
+    jacobian = _jacobian(points, normals, reference)
+    weighted = jacobian * (weights / weights.sum())
     # einsum: threads for products this small wait for each other on a busy machine.
     values, vectors = np.linalg.eigh(np.einsum('in,jn->ij', weighted, jacobian))
-    return Hold(values, vectors, np.einsum('in,n->i', weighted, looked.signed_m))
+    return Hold(values, vectors, np.einsum('in,n->i', weighted, distances_m))
 
 
 def refine(
@@ -72,15 +93,17 @@ def refine(
     start: Transform,
     field: DeviationField,
     stop_m: float = FINE_STOP_M,
+    least_held: float = LEAST_HELD,
 ) -> Transform:
     """Best `transform_scan_to_part` near `start` for (N, 3) points, by Gauss-Newton.
 
-    Ends when a step moves nothing by more than about `stop_m`, or after `ITERATIONS`.
+    Ends when a step moves nothing by more than about `stop_m`, or after `ITERATIONS`. Directions
+    that the points hold less than `least_held` stay as they are.
     """
     pose = start
     for _ in range(ITERATIONS):
         moved = transform_points(pose, points)
-        step = hold(moved, field.look(moved), field.reference).step()
+        step = hold(moved, field.look(moved), field.reference).step(least_held)
         pose = moved_pose(pose, step, field.reference)
         if np.abs(step).max() < stop_m:
             break

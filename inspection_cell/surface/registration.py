@@ -1,6 +1,6 @@
 """Refinement of the robot's pose: registration that refuses to guess."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from inspection_cell.geometry import Points, Transform, inside_box, transform_po
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.refinement import (
+    LEAST_HELD,
     MIN_OBSERVABILITY,
     centre_and_radius,
     hold,
@@ -40,6 +41,7 @@ class Registered:
         observability: smallest eigenvalue of the normal equations among the directions that the
             reference's shape determines.
         reason: empty when the scan is registered, else what was expected and what came.
+        slides: the scan fits, and `reason` is only that it leaves a direction open.
         note: what is to be known about the pose, such as a symmetry of the part.
     """
 
@@ -51,6 +53,7 @@ class Registered:
     observability: float = 0.0
     reason: str = ''
     note: str = ''
+    slides: bool = False
 
     @property
     def ok(self) -> bool:
@@ -64,6 +67,7 @@ def register(
     field: DeviationField,
     limits: Registration,
     crop_mm: float,
+    least_held: float = LEAST_HELD,
 ) -> Registered:
     """Refine a pose and judge the result.
 
@@ -73,6 +77,7 @@ def register(
         field: of the reference.
         limits: when the scan counts as registered.
         crop_mm: points farther than this from the reference are surroundings.
+        least_held: directions that the points hold less firmly stay as they are.
     """
     if len(points) < MIN_POINTS:
         reason = f'the scan has {len(points)} points; at least {MIN_POINTS} are needed'
@@ -92,13 +97,13 @@ def register(
         reason = _far_away(points, round(len(points) * share), field.reference, crop_mm)
         return Registered(transform_scan_to_part, reason=reason)
     coarse = thinned(coarse, COARSE_POINTS)
-    correction = refine(coarse, np.eye(4), field, stop_m=_COARSE_STOP_M)
+    correction = refine(coarse, np.eye(4), field, _COARSE_STOP_M, least_held)
     fitted = _fit(coarse, correction, transform_scan_to_part, field, limits)
     # What is far from fitting is refused at once: far points are slow to measure.
     if fitted.explained >= WORTH_REFINING * limits.min_explained:
         fine = thinned(boxed, FINE_POINTS)
         fine = fine[_near(transform_points(correction, fine), field, crop_mm)]
-        correction = refine(fine, correction, field)
+        correction = refine(fine, correction, field, least_held=least_held)
         fitted = _fit(fine, correction, transform_scan_to_part, field, limits)
     return _judged(fitted, limits)
 
@@ -191,20 +196,13 @@ def _judged(fit: Registered, limits: Registration) -> Registered:
         ),
     )
     reason = '; '.join(text for failed, text in checks if failed)
-    if not reason and fit.observability < MIN_OBSERVABILITY:
+    slides = not reason and fit.observability < MIN_OBSERVABILITY
+    if slides:
         reason = (
             f'the scan does not determine the pose: weakest direction {fit.observability:.1e}, '
             f'at least {MIN_OBSERVABILITY:.0e} is demanded'
         )
-    return Registered(
-        fit.transform_scan_to_part,
-        fit.explained,
-        fit.residual_mm,
-        fit.shift_mm,
-        fit.rotation_deg,
-        fit.observability,
-        reason,
-    )
+    return replace(fit, reason=reason, slides=slides)
 
 
 def too_small_to_tell(reference: ReferenceMesh, inlier_mm: float) -> str:

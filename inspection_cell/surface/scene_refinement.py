@@ -5,12 +5,21 @@ The surface draws a pose by point-to-plane steps along the sensor's rays (Blais 
 above may slide - is found by trying small random moves and keeping those that judge better.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from inspection_cell.geometry import Transform, rigid, transform_points
-from inspection_cell.surface.refinement import MIN_OBSERVABILITY
+from inspection_cell.geometry import (
+    Points,
+    Transform,
+    invert,
+    rigid,
+    rotate_vectors,
+    transform_points,
+)
+from inspection_cell.surface.refinement import hold_along
 from inspection_cell.surface.scene_judgement import Judged, ScenePart, judge_pose, render
 from inspection_cell.surface.scene_view import SceneView
 
@@ -114,22 +123,35 @@ def _sizes(part: ScenePart) -> NDArray[np.float64]:
 
 
 def held(view: SceneView, part: ScenePart, pose: Transform, within_m: float) -> float:
-    """How well what is seen of the part holds its weakest direction, per cell explained.
+    """How well what is seen of the part holds its weakest direction: as `Hold.weakest` says it.
 
-    As `registration` judges it: 0 where a flat face could slide; directions in which the whole
-    part is symmetric aside. The outline does not count: a larger thing has another one.
+    0 where a flat face could slide. The outline does not count: a larger thing has another one.
     """
     drawing = _drawing(view, part, pose, within_m)
     if drawing is None:
         return 0.0
-    _, jacobian = drawing
-    values, vectors = np.linalg.eigh(jacobian.T @ jacobian / len(jacobian))
-    mesh = part.mesh
-    lever = (mesh.samples - part.centre) / part.radius_m
-    whole = np.concatenate([np.cross(lever, mesh.sample_normals), mesh.sample_normals], axis=1)
-    turned = np.concatenate([pose[:3, :3].T @ vectors[:3], pose[:3, :3].T @ vectors[3:]])
-    determined = ((whole @ turned) ** 2).mean(axis=0) >= MIN_OBSERVABILITY
-    return float(values[determined].min()) if determined.any() else 1.0
+    to_part = invert(pose)
+    points = transform_points(to_part, drawing.points)
+    normals = rotate_vectors(to_part, drawing.normals)
+    gaps_m = drawing.gaps_m * drawing.slants
+    return hold_along(points, normals, gaps_m, np.ones(len(gaps_m)), part.mesh).weakest(part.mesh)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """The cells of a scene that a pose explains.
+
+    Attributes:
+        gaps_m: (N,) from the part to the scene along the rays.
+        slants: (N,) cosines of the rays to the normals.
+        points: (N, 3) of the scene, scene frame.
+        normals: (N, 3) of the part there, scene frame.
+    """
+
+    gaps_m: NDArray[np.float64]
+    slants: NDArray[np.float64]
+    points: Points
+    normals: Points
 
 
 def _step(
@@ -139,18 +161,20 @@ def _step(
     drawing = _drawing(view, part, pose, reach_m)
     if drawing is None:
         return None
-    (gap, slant), jacobian = drawing
-    weights = (1 - (gap / reach_m) ** 2) ** 2
+    centre = transform_points(pose, part.centre[None])[0]
+    lever = (drawing.points - centre) / part.radius_m
+    normals = drawing.normals
+    jacobian = np.concatenate([np.cross(lever, normals), normals], axis=1)
+    weights = (1 - (drawing.gaps_m / reach_m) ** 2) ** 2
     weighted = jacobian * weights[:, None]
     damped = weighted.T @ jacobian + _DAMPING * weights.sum() * np.eye(6) * reach_m / part.radius_m
-    solved: NDArray[np.float64] = np.linalg.solve(damped, weighted.T @ (gap * slant))
+    drawn_m = drawing.gaps_m * drawing.slants
+    solved: NDArray[np.float64] = np.linalg.solve(damped, weighted.T @ drawn_m)
     return solved
 
 
-def _drawing(
-    view: SceneView, part: ScenePart, pose: Transform, reach_m: float
-) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]] | None:
-    """Of the cells explained: gaps along their rays, slants of the rays, and jacobian (N, 6)."""
+def _drawing(view: SceneView, part: ScenePart, pose: Transform, reach_m: float) -> _Drawing | None:
+    """What of the scene lies on the part; None for too little."""
     rendered = render(view, part, pose)
     gaps = view.ranges_m[rendered.window] - rendered.ranges_m
     with np.errstate(invalid='ignore'):
@@ -161,8 +185,5 @@ def _drawing(
     directions = view.directions[rendered.window].reshape(-1, 3)[rows]
     normals = rendered.normals[rows]
     ranges, gap = rendered.ranges_m.reshape(-1)[rows], gaps.reshape(-1)[rows]
-    slant = np.einsum('ij,ij->i', normals, directions)
-    centre = transform_points(pose, part.centre[None])[0]
-    lever = (view.sensor + directions * (ranges + gap)[:, None] - centre) / part.radius_m
-    jacobian = np.concatenate([np.cross(lever, normals), normals], axis=1)
-    return (gap, slant), jacobian
+    points = view.sensor + directions * (ranges + gap)[:, None]
+    return _Drawing(gap, np.einsum('ij,ij->i', normals, directions), points, normals)

@@ -4,7 +4,7 @@ import numpy as np
 
 from inspection_cell.geometry import Points, Transform, invert, transform_points
 from inspection_cell.surface.deviation import DeviationField
-from inspection_cell.surface.refinement import refine
+from inspection_cell.surface.refinement import MIN_OBSERVABILITY, refine
 from inspection_cell.surface.registration import MIN_POINTS
 from inspection_cell.surface.scan_sample import MOST_TIMES_LARGER
 from inspection_cell.surface.scene_judgement import LEAST_CELLS, Judged, ScenePart
@@ -18,7 +18,6 @@ _HIDDEN_COUNTS = 0.5
 _RIVAL = 0.93  # share of the best score at which another pose is as good
 _SAME = 0.1  # of the radius, and radians: by which two equivalent poses may err
 _SAMPLED = 600
-_HELD_BY = 3e-4  # as `global_search` demands: a flat face alone may slide
 
 
 def implausible(points: Points, part: ScenePart, within_mm: float) -> str:
@@ -78,11 +77,11 @@ def ambiguous(ranked: list[Judged], part: ScenePart, field: DeviationField) -> s
 
 def sliding(held_by: float) -> str:
     """Why a pose is not determined, by what `held` says; empty when it is."""
-    if held_by >= _HELD_BY:
+    if held_by >= MIN_OBSERVABILITY:
         return ''
     return (
         f'what is seen of the part does not determine its pose: weakest direction {held_by:.1e}, '
-        f'at least {_HELD_BY:.0e} is demanded'
+        f'at least {MIN_OBSERVABILITY:.0e} is demanded'
     )
 
 

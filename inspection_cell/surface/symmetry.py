@@ -144,16 +144,6 @@ def equivalents(
     return [_turned_near(pose, near_pose, symmetry.axis, symmetry.centre_m) for pose in poses]
 
 
-def nearest_equivalent(
-    transform_scan_to_part: Transform, reference_pose: Transform, symmetry: Symmetry
-) -> Transform:
-    """The pose among the equivalent ones that turns least from a reference, the robot's."""
-    return min(
-        equivalents(transform_scan_to_part, reference_pose, symmetry),
-        key=lambda pose: sum(offset(pose, reference_pose, symmetry.centre_m)),
-    )
-
-
 def equivalent(
     pose_a: Transform, pose_b: Transform, symmetry: Symmetry, within_m: float, within_rad: float
 ) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ LOAD_ERRORS = (
 
 
 class UltralyticsDetector:
-    """A YOLO network; each image is computed by itself.
+    """A YOLO network; each image is computed by itself, one after the other.
 
     Args:
         folder: the checked model folder.
@@ -56,6 +57,7 @@ class UltralyticsDetector:
         self._folder, self._image_size, self._floor_score = folder, image_size, floor_score
         self._threads = threads or len(os.sched_getaffinity(0))
         self._device = device
+        self._predicting = threading.Lock()
         self.backend = backend
         path = network or folder.weights
         try:
@@ -80,7 +82,7 @@ class UltralyticsDetector:
         """The sha256 of the weights."""
         return self._folder.sha256
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], beside: int = 0) -> list[Detections]:
         """The boxes of each 8 bit image, best first.
 
         Raises:
@@ -92,7 +94,8 @@ class UltralyticsDetector:
         fitted = fit(image, self._image_size)
         torch.set_num_threads(self._threads)  # holds for the calling thread only
         size = list(fitted.pixels.shape[:2])
-        result = _predicted(self._model, fitted.pixels, size, self._floor_score, self._device)
+        with self._predicting:
+            result = _predicted(self._model, fitted.pixels, size, self._floor_score, self._device)
         return _detections(result, fitted, self.classes)
 
 

@@ -20,9 +20,10 @@ class CalibratedDetector(AroundDetector):
         super().__init__(detector)
         self._calibrations = calibrations
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], beside: int = 0) -> list[Detections]:
         """The boxes of each 8 bit image, the most probable first."""
-        return [calibrated(found, self._calibrations) for found in self._detector.detect(images)]
+        found = self._detector.detect(images, beside)
+        return [calibrated(one, self._calibrations) for one in found]
 
 
 def calibrated(found: Detections, calibrations: Calibrations) -> Detections:

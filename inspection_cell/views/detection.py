@@ -1,25 +1,26 @@
 """Camera views: detections become findings, with presence and evidence files."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError, ModelError, StoreError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import Finding, Presence, ViewFindings, ViewStatus
-from inspection_cell.observations import Image, Observation
+from inspection_cell.observations import Image, Observation, ShotImage
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.views.annotation import annotate
 from inspection_cell.views.detections import Detections, Detector
-from inspection_cell.views.eight_bit import to_eight_bit
 from inspection_cell.views.image_evidence import write_images
 from inspection_cell.views.masks import Masks
 from inspection_cell.views.presence import Expected, missing_findings
 from inspection_cell.views.proof import PresenceProof
+from inspection_cell.views.shots import Together, best_presence, looks_of, together
 from inspection_cell.views.slicing import detector_for_sensor
 from inspection_cell.views.tiles import cutting, moved
 from inspection_cell.views.windows import PartWindows
@@ -30,7 +31,8 @@ class ImageInspection:
     """Findings of one camera view and the picture that shows them.
 
     Attributes:
-        annotated: BGR (H, W, 3); None when the observation was no usable image.
+        annotated: BGR (H, W, 3), the shots of a lighting sequence side by side; None when the
+            observation was no usable image.
     """
 
     view_findings: ViewFindings
@@ -43,6 +45,8 @@ class DetectionInspector:
     Args:
         reference: the recipe's mesh; None for `reference: none`.
         evidence: where image and annotated image are written; None: nowhere.
+        cell: says which cameras look together and where they are meant to be; None: each looks
+            alone, from where the observation says.
         steady_s: a monotonic clock in seconds, for the time that an inspection takes.
     """
 
@@ -53,86 +57,70 @@ class DetectionInspector:
         detector: Detector,
         evidence: EvidenceFolder | None,
         steady_s: Callable[[], float] = time.monotonic,
+        cell: Cell | None = None,
     ) -> None:
         """Refuse a recipe without detection."""
         if recipe.file.detection is None:
             raise ModelError(f'{recipe.path}: expected a section `detection`')
         self._detection = recipe.file.detection
+        self._min_scores = {n: limit.min_score for n, limit in self._detection.classes.items()}
         self._proof = PresenceProof(self._detection, recipe.file.silhouette, reference)
         self._masks = Masks(recipe, reference)
-        self._windows = PartWindows(recipe, reference)
+        self._windows = PartWindows(recipe, reference, cell)
+        self._beside = other_cameras(recipe, cell) if cell else {}
         self._detector = detector
-        self._sliced: Detector | None = None
         self._evidence = evidence
         self._steady_s = steady_s
 
     def inspect(self, observation: Observation) -> ImageInspection:
-        """Findings, presence and evidence of one image; bad data becomes a status."""
-        return next(self.inspect_each([observation]))
+        """Findings, presence and evidence of one view; bad data becomes a status.
 
-    def inspect_many(self, observations: Sequence[Observation]) -> list[ImageInspection]:
-        """The same for several views, by one call of the detector; none depends on the others."""
-        return list(self.inspect_each(observations))
-
-    def inspect_each(self, observations: Sequence[Observation]) -> Iterator[ImageInspection]:
-        """As `inspect_many`; each is yielded, in their order, before the next one's files.
-
-        An observation that is no usable image gets its status and does not reach the detector.
-        What the detector raises is not caught: which image is to blame is not known here.
+        What the detector raises is not caught. Several threads may call at the same time.
         """
-        began = self._steady_s()
-        usable: dict[int, Image] = {}
-        refused: dict[int, ImageInspection] = {}
-        for index, observation in enumerate(observations):
-            try:
-                usable[index] = _usable(observation)
-            except DataError as error:
-                refused[index] = self._malformed(observation, error)
-        found = self._detect(observations, usable)
-        for index, observation in enumerate(observations):
-            if index in refused:
-                yield refused[index]
-            else:
-                yield self._inspected(observation, usable[index], found[index], began)
+        began_s = self._steady_s()
+        try:
+            looks = looks_of(observation)
+        except DataError as error:
+            return self._malformed(observation, error)
+        found = self._detect(observation, [look.image for look in looks])
+        counted = [self._counted(look.shot, one) for look, one in zip(looks, found, strict=True)]
+        return self._inspected(observation, looks, counted, began_s)
 
-    def _detect(
-        self, observations: Sequence[Observation], usable: dict[int, Image]
-    ) -> dict[int, Detections]:
-        """Detections by index: one call for those seen at once, one for those that are sliced."""
-        calls: dict[int, list[int]] = {}
-        detectors: dict[int, Detector] = {}
-        for index in usable:
-            detector = self._detector_of(observations[index].view.sensor)
-            detectors[id(detector)] = detector
-            calls.setdefault(id(detector), []).append(index)
-        detections: dict[int, Detections] = {}
-        windows = {index: self._windows.of(observations[index]) for index in usable}
-        for key, indices in calls.items():
-            seen = [_seen(usable[index], windows[index]) for index in indices]
-            found = detectors[key].detect(seen)
-            detections.update(zip(indices, found, strict=True))
-        return {
-            index: found if (window := windows[index]) is None else moved(found, window)
-            for index, found in detections.items()
-        }
+    def _detect(self, observation: Observation, images: Sequence[Image]) -> list[Detections]:
+        """Detections in pixels of each image, looked for in the part's window of it."""
+        view, window = observation.view, self._windows.of(observation)
+        detector = detector_for_sensor(self._detector, self._detection, view.sensor)
+        beside = self._beside.get(view.presentation, 0)
+        if window is None:
+            return detector.detect(images, beside)
+        found = detector.detect([cutting(image, window) for image in images], beside)
+        return [moved(one, window) for one in found]
 
-    def _detector_of(self, sensor: str) -> Detector:
-        """The recipe has one section `slicing`: all sensors that it names share a detector."""
-        detector = detector_for_sensor(self._detector, self._detection, sensor)
-        if detector is self._detector:
-            return detector
-        self._sliced = self._sliced or detector
-        return self._sliced
+    def _counted(self, shot: str, found: Detections) -> Detections:
+        """Those that count in this shot."""
+        labels = self._detection.look(shot).labels
+        if labels is None:
+            return found
+        return found.chosen([i for i, label in enumerate(found.labels) if label in labels])
 
     def _inspected(
-        self, observation: Observation, image: Image, detections: Detections, began_s: float
+        self,
+        observation: Observation,
+        looks: Sequence[ShotImage],
+        found: Sequence[Detections],
+        began_s: float,
     ) -> ImageInspection:
-        expected = self._proof.expected(observation, detections)
-        presence = self._proof.presence(observation, image, detections, expected)
-        findings = self._masks.apply(self._findings(detections, expected), observation)
-        annotated = self._annotated(image, findings, detections, presence)
+        seen = together(looks, found, self._min_scores)
+        expected = self._proof.expected(observation, seen.detections)
+        presence = self._presence(observation, looks, found, expected)
+        findings = self._masks.apply(self._findings(seen, expected), observation)
+        pictures = [
+            self._annotated(look, findings, one, presence)
+            for look, one in zip(looks, found, strict=True)
+        ]
+        annotated = pictures[0] if len(pictures) == 1 else np.hstack(pictures)
         try:
-            evidence = write_images(self._evidence, observation, image, annotated)
+            evidence = write_images(self._evidence, observation, looks, pictures)
         except StoreError as error:
             return self._failed(observation, ViewStatus.ERROR, str(error), annotated)
         view_findings = ViewFindings(
@@ -145,14 +133,35 @@ class DetectionInspector:
             stamp_ns=observation.stamp_ns,
             inspect_s=self._steady_s() - began_s,
             transform_part_to_sensor=observation.transform_part_to_sensor,
+            transform_sensor_to_cell=observation.transform_sensor_to_cell,
             intrinsics=observation.intrinsics,
             model_hash=self._detector.model_hash,
         )
         return ImageInspection(view_findings, annotated)
 
-    def _findings(
-        self, detections: Detections, expected: Sequence[Expected]
-    ) -> tuple[Finding, ...]:
+    def _presence(
+        self,
+        observation: Observation,
+        looks: Sequence[ShotImage],
+        found: Sequence[Detections],
+        expected: Sequence[Expected],
+    ) -> Presence:
+        """By those shots that may prove it; `expected` is by all of them."""
+        if len(looks) == 1:
+            return self._proof.presence(observation, looks[0].image, found[0], expected)
+        proving = self._detection.proving([look.shot for look in looks])
+        return best_presence(
+            [
+                self._proof.presence(
+                    observation, look.image, one, self._proof.expected(observation, one)
+                )
+                for look, one in zip(looks, found, strict=True)
+                if look.shot in proving
+            ]
+        )
+
+    def _findings(self, seen: Together, expected: Sequence[Expected]) -> tuple[Finding, ...]:
+        detections = seen.detections
         findings = [
             Finding(
                 label,
@@ -161,6 +170,7 @@ class DetectionInspector:
                 unit='mm',
                 box_px=detections.boxes_px[index],
                 polygon_px=detections.polygon(index),
+                shots=seen.shots[index],
             )
             for index, label in enumerate(detections.labels)
             if (limit := self._detection.classes.get(label))
@@ -174,14 +184,15 @@ class DetectionInspector:
 
     def _annotated(
         self,
-        image: Image,
+        look: ShotImage,
         findings: Sequence[Finding],
         detections: Detections,
         presence: Presence,
     ) -> NDArray[np.uint8]:
+        findings = [one for one in findings if look.shot in (one.shots or (look.shot,))]
         features = {feature.label for feature in self._detection.features}
         found = np.array([label in features for label in detections.labels], dtype=np.bool_)
-        pixels = image.pixels.astype(np.uint8, copy=False)
+        pixels = look.image.pixels.astype(np.uint8, copy=False)
         return annotate(pixels, findings, detections.boxes_px[found], presence)
 
     def _malformed(self, observation: Observation, error: DataError) -> ImageInspection:
@@ -205,23 +216,12 @@ class DetectionInspector:
         return ImageInspection(view_findings, annotated)
 
 
-def _usable(observation: Observation) -> Image:
-    if not isinstance(observation.data, Image):
-        kind = type(observation.data).__name__
-        raise DataError(f'{observation.view}: expected an image, got a {kind}')
-    image = to_eight_bit(observation.data)
-    height, width = image.pixels.shape[:2]
-    camera = observation.intrinsics
-    if camera is not None and (camera.width, camera.height) != (width, height):
-        raise DataError(
-            f'{observation.view}: expected {camera.width}×{camera.height} pixels as the '
-            f'calibration says, got {width}×{height}'
-        )
-    return image
-
-
-def _seen(image: Image, window: NDArray[np.intp] | None) -> Image:
-    return image if window is None else cutting(image, window)
+def other_cameras(recipe: Recipe, cell: Cell) -> dict[str, int]:
+    """By presentation: how many cameras look beside each one."""
+    return {
+        name: len(cell.cameras.keys() & set(held.sensors)) - 1
+        for name, held in recipe.file.presentations.items()
+    }
 
 
 def _key(finding: Finding) -> tuple[str, bytes]:

@@ -1,5 +1,6 @@
 """What a detector gives: boxes with scores and labels, whatever library computed them."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +11,13 @@ from numpy.typing import NDArray
 from inspection_cell.errors import DataError
 from inspection_cell.geometry import read_only
 from inspection_cell.observations import Image
+
+AT_ONCE = 4  # images of one detector that are computed at the same time at most
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Detections:
 
 
 class Detector(Protocol):
-    """A trained network, ready to use."""
+    """A trained network, ready to use, by several threads at the same time too."""
 
     @property
     def backend(self) -> str:
@@ -96,8 +104,14 @@ class Detector(Protocol):
         """The sha256 of its weights."""
         ...
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
-        """The boxes of each 8 bit image; never dependent on the other images of the call."""
+    def detect(self, images: Sequence[Image], beside: int = 0) -> list[Detections]:
+        """The boxes of each 8 bit image; never dependent on the other images of the call.
+
+        Args:
+            images: of this call.
+            beside: how many images are looked at by other threads at the same time: the cores
+                are shared with them. It changes the time alone.
+        """
         ...
 
 

@@ -19,7 +19,9 @@ class Runner(Protocol):
 
     backend: str
 
-    def run(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[NDArray[np.floating], ...]]:
+    def run(
+        self, images: Sequence[NDArray[np.uint8]], beside: int = 0
+    ) -> list[tuple[NDArray[np.floating], ...]]:
         """Outputs of each image (H, W, 3), B, G, R; never dependent on the other images."""
         ...
 
@@ -62,7 +64,7 @@ class DirectDetector:
         """The sha256 of the weights that it was exported from."""
         return self._folder.sha256
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], beside: int = 0) -> list[Detections]:
         """The boxes of each 8 bit image, best first.
 
         Raises:
@@ -72,7 +74,7 @@ class DirectDetector:
         if not images:
             return []
         fitted = [fit(image, self._image_size) for image in images]
-        outputs = self._runner.run([one.pixels for one in fitted])
+        outputs = self._runner.run([one.pixels for one in fitted], beside)
         try:
             return [
                 decode(output, one, self._folder.file.task, self.classes, self._floor_score)

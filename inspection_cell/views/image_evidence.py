@@ -1,5 +1,7 @@
 """The pictures that an inspected camera view leaves behind."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +9,7 @@ from numpy.typing import NDArray
 from inspection_cell.errors import StoreError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import EvidenceFile
-from inspection_cell.observations import Image, Observation
+from inspection_cell.observations import Observation, ShotImage
 
 JPEG_QUALITY = 95
 
@@ -15,20 +17,26 @@ JPEG_QUALITY = 95
 def write_images(
     folder: EvidenceFolder | None,
     observation: Observation,
-    image: Image,
-    annotated: NDArray[np.uint8],
+    looks: Sequence[ShotImage],
+    annotated: Sequence[NDArray[np.uint8]],
 ) -> tuple[EvidenceFile, ...]:
-    """Write the 8 bit image and its annotated copy (BGR) as JPEG; nothing without a folder.
+    """Write the 8 bit images of a view and their annotated copies (BGR) as JPEG.
+
+    Nothing is written without a folder. The files of a lighting sequence are named by its shots.
 
     Raises:
         StoreError: when a file cannot be written.
     """
     if folder is None:
         return ()
-    plain = image.pixels.astype(np.uint8, copy=False)
+    inspection_id, view = observation.inspection_id, observation.view
     return tuple(
-        folder.write(observation.inspection_id, observation.view, kind, '.jpg', _jpeg(pixels))
-        for kind, pixels in (('image', plain), ('annotated', annotated))
+        folder.write(inspection_id, view, kind, '.jpg', _jpeg(pixels), look.shot)
+        for look, drawn in zip(looks, annotated, strict=True)
+        for kind, pixels in (
+            ('image', look.image.pixels.astype(np.uint8, copy=False)),
+            ('annotated', drawn),
+        )
     )
 
 

@@ -1,7 +1,7 @@
 """Detection on image files, outside of any cell."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,18 +53,22 @@ def image_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 def detect_files(
     detector: Detector,
-    files: Sequence[Path],
+    files: Iterable[Path],
     min_score: float = 0.25,
     steady_s: Callable[[], float] = time.monotonic,
 ) -> FilesDetected:
-    """Detect on image files; times exclude reading them.
+    """Detect on image files; times exclude reading them, and what a new size has to prepare.
 
     Raises:
         DataError: for a file that is no readable image.
     """
     found, seconds = [], 0.0
+    prepared: set[tuple[int, ...]] = set()
     for file in files:
         image = to_eight_bit(read_image(file))
+        if image.pixels.shape not in prepared:
+            detector.detect([image])
+            prepared.add(image.pixels.shape)
         began = steady_s()
         detections = detector.detect([image])[0]
         seconds += steady_s() - began
@@ -79,4 +83,4 @@ def detect_files(
             if detections.scores[index] >= min_score
         )
         found.append(FileFindings(file, findings))
-    return FilesDetected(tuple(found), detector.backend, seconds * 1000.0 / max(len(files), 1))
+    return FilesDetected(tuple(found), detector.backend, seconds * 1000.0 / max(len(found), 1))

@@ -59,7 +59,7 @@ class OnnxRunner:
             raise ModelError(f'{path}: cannot be used: {error}') from error
         self._input = self._session.get_inputs()[0].name
 
-    def run(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
+    def run(self, images: Sequence[NDArray[np.uint8]], beside: int = 0) -> list[Outputs]:
         """Outputs of each image (H, W, 3), B, G, R; never dependent on the other images."""
         return [self._run_one(image) for image in images]
 

@@ -4,10 +4,11 @@ Shapes are compiled as they come: a network for one fixed shape is faster than o
 OpenVINO's CPU plug-in crashes on quantised networks with dynamic shapes (openvino issue 37577).
 """
 
+import queue
 import threading
-from collections import Counter, OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +19,16 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from inspection_cell.errors import ModelError
 from inspection_cell.model_file import Precision, Task
+from inspection_cell.views.detections import AT_ONCE
 from inspection_cell.views.heads import UNKNOWN, check_outputs
 
-SHAPES = 16  # compiled networks kept; a cell's windows and tiles have fewer
-PARALLEL = 4  # images computed at the same time at most
+COMPILED = 32  # networks kept; a cell's windows and tiles are fewer
 Outputs = tuple[NDArray[np.floating], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """The network for one shape.
-
-    Attributes:
-        single: a request that uses all threads.
-        parallel: requests that share the threads out; only `single` if there is one thread.
-    """
-
-    single: Any
-    parallel: tuple[Any, ...]
+Requests = queue.LifoQueue[Any]  # of one compiled network, those that are free
 
 
 class OpenVinoRunner:
-    """Outputs of an exported network for 8 bit images of any shapes.
+    """Outputs of an exported network for 8 bit images of any shapes; any thread may call.
 
     An image alone uses all threads, several are computed side by side. Both ways must give the
     same bytes, which is tried out for each shape; where they differ, one way serves for both.
@@ -55,43 +44,48 @@ class OpenVinoRunner:
         """Read the network; it is compiled when the first image comes."""
         self.backend = f'openvino {precision}'
         self._threads = threads
+        self._streams = min(threads, AT_ONCE)
         self._core = ov.Core()
         self._compute_type = _compute_type(self._core, precision, path)
         self._network = _with_eight_bit_input(_read(self._core, path, task))
-        self._compiled: OrderedDict[tuple[int, ...], _Compiled] = OrderedDict()
-        self._lock = threading.Lock()
+        self._compiled: OrderedDict[tuple[tuple[int, ...], int], Requests] = OrderedDict()
+        self._compiling = threading.Lock()
 
-    def run(self, images: Sequence[NDArray[np.uint8]]) -> list[Outputs]:
-        """Outputs of each image (H, W, 3), B, G, R; never dependent on the other images."""
-        with self._lock:
-            if len(images) == 1:
-                return _side_by_side([self._for(images[0].shape).single], images)
-            used: Counter[tuple[int, ...]] = Counter()
-            requests = []
-            for image in images:
-                parallel = self._for(image.shape).parallel
-                requests.append(parallel[used[image.shape] % len(parallel)])
-                used[image.shape] += 1
-            return _side_by_side(requests, images, min(self._threads, PARALLEL))
+    def run(self, images: Sequence[NDArray[np.uint8]], beside: int = 0) -> list[Outputs]:
+        """Outputs of each image (H, W, 3), B, G, R; never dependent on the other images.
 
-    def _for(self, shape: tuple[int, ...]) -> _Compiled:
-        compiled = self._compiled.pop(shape, None) or self._compile(shape)
-        self._compiled[shape] = compiled  # the latest is last
-        if len(self._compiled) > SHAPES:
+        Args:
+            images: of this call.
+            beside: how many images other threads have computed at the same time.
+        """
+        if len(images) + beside == 1:
+            return _side_by_side([self._single(images[0].shape)], images, 1)
+        with self._compiling:
+            requests = [self._requests(image.shape, self._streams) for image in images]
+        return _side_by_side(requests, images, max(self._streams // (beside + 1), 1))
+
+    def _single(self, shape: tuple[int, ...]) -> Requests:
+        """One request that uses all threads, if it gives the very bytes of those side by side."""
+        with self._compiling:
+            if (shape, 1) not in self._compiled:
+                parallel, single = (self._requests(shape, count) for count in (self._streams, 1))
+                noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+                (ours,), (theirs,) = (
+                    _side_by_side([way], [noise], 1) for way in (single, parallel)
+                )
+                if not all(np.array_equal(*pair) for pair in zip(ours, theirs, strict=True)):
+                    self._compiled[shape, 1] = parallel
+            return self._requests(shape, 1)
+
+    def _requests(self, shape: tuple[int, ...], streams: int) -> Requests:
+        """Requests for a shape that share the threads out, each of which has run once."""
+        requests = self._compiled.pop((shape, streams), None) or self._compile(shape, streams)
+        self._compiled[shape, streams] = requests  # the latest is last
+        if len(self._compiled) > COMPILED:
             self._compiled.popitem(last=False)
-        return compiled
+        return requests
 
-    def _compile(self, shape: tuple[int, ...]) -> _Compiled:
-        single = self._requests(shape, 1)
-        if self._threads == 1:
-            return _Compiled(single[0], single)
-        parallel = self._requests(shape, min(self._threads, PARALLEL))
-        noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
-        (first,), (second,) = (_side_by_side(way, [noise]) for way in (single[:1], parallel[:1]))
-        same = all(np.array_equal(*pair) for pair in zip(first, second, strict=True))
-        return _Compiled(single[0] if same else parallel[0], parallel)
-
-    def _requests(self, shape: tuple[int, ...], streams: int) -> tuple[Any, ...]:
+    def _compile(self, shape: tuple[int, ...], streams: int) -> Requests:
         network = self._network.clone()
         network.reshape([1, *shape])
         settings = {
@@ -100,7 +94,12 @@ class OpenVinoRunner:
             'INFERENCE_NUM_THREADS': self._threads,
         }
         compiled = self._core.compile_model(network, 'CPU', settings)
-        return tuple(compiled.create_infer_request() for _ in range(streams))
+        requests: Requests = queue.LifoQueue()
+        for _ in range(streams):
+            request = compiled.create_infer_request()
+            request.infer()  # buffers grow at the first call
+            requests.put(request)
+        return requests
 
 
 def computes(precision: Precision) -> bool:
@@ -151,21 +150,41 @@ def _with_eight_bit_input(network: Any) -> Any:  # noqa: ANN401
 
 
 def _side_by_side(
-    requests: Sequence[Any], images: Sequence[NDArray[np.uint8]], at_once: int = 1
+    free: Sequence[Requests], images: Sequence[NDArray[np.uint8]], at_once: int
 ) -> list[Outputs]:
-    """Outputs of images, each by its own request; one request may be named several times."""
+    """Outputs of images, each by a request of its shape; so many are in work at the same time."""
     outputs: list[Outputs] = []
-    for number, image in enumerate(images):
-        waiting = requests[len(outputs) : number]
-        while len(waiting) >= at_once or any(one is requests[number] for one in waiting):
-            outputs.append(_finished(waiting[0]))
-            waiting = waiting[1:]
-        requests[number].get_input_tensor().data[0] = image
-        requests[number].start_async()
-    outputs += [_finished(one) for one in requests[len(outputs) :]]
+    working: deque[tuple[Any, Requests]] = deque()
+    try:
+        for image, requests in zip(images, free, strict=True):
+            while len(working) >= at_once:
+                outputs.append(_finished(*working.popleft()))
+            while (request := _free(requests, wait=not working)) is None:
+                outputs.append(_finished(*working.popleft()))
+            working.append((request, requests))
+            request.get_input_tensor().data[0] = image
+            request.start_async()
+        while working:
+            outputs.append(_finished(*working.popleft()))
+    finally:
+        for one in working:  # after a failure
+            with suppress(RuntimeError):
+                _finished(*one)
     return outputs
 
 
-def _finished(request: Any) -> Outputs:  # noqa: ANN401
-    request.wait()
-    return tuple(tensor.data.copy() for tensor in request.output_tensors)
+def _free(requests: Requests, *, wait: bool) -> Any | None:  # noqa: ANN401
+    """A request; only who has none may wait, so that two callers never wait for one another."""
+    try:
+        return requests.get(block=wait)
+    except queue.Empty:
+        return None
+
+
+def _finished(request: Any, free: Requests) -> Outputs:  # noqa: ANN401
+    """Outputs of a request, which is free then."""
+    try:
+        request.wait()
+        return tuple(tensor.data.copy() for tensor in request.output_tensors)
+    finally:
+        free.put(request)

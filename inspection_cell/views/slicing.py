@@ -50,7 +50,7 @@ class SlicedDetector(AroundDetector):
         self._tile_px, self._overlap_px = tile_px, overlap_px
         self._labels = labels
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], beside: int = 0) -> list[Detections]:
         """The boxes of each 8 bit image, best first; one for what several tiles show."""
         placed = [self.tiles_of(image) for image in images]
         cuttings = [
@@ -59,7 +59,7 @@ class SlicedDetector(AroundDetector):
             for tile in tiles
         ]
         wholes = list(images) if self._labels is not None else []
-        found = self._detector.detect([*cuttings, *wholes])
+        found = self._detector.detect([*cuttings, *wholes], beside)
         results, done = [], 0
         for number, (image, tiles) in enumerate(zip(images, placed, strict=True)):
             merged = _from_tiles(found[done : done + len(tiles)], tiles, image)

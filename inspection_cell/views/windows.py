@@ -2,15 +2,17 @@
 
 Pixels beside the part cost time and can only give false alarms. The size of a view's window
 follows from the pose that the recipe names: networks are compiled for few sizes, before the first
-part. Its place follows from the pose that the robot reports. A part that does not fit into its
-window is looked for in the whole image.
+part. Its place follows from the pose that was really held. A part that does not fit into its
+window is looked for in the whole image, and so is one before a camera that has no named pose.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_cell.cell import Cell
 from inspection_cell.geometry import Intrinsics, Transform, invert, transform_points
-from inspection_cell.observations import Observation
+from inspection_cell.named_poses import named_pose
+from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
 
@@ -50,8 +52,18 @@ def image_bounds(
 class PartWindows:
     """Windows (4,) x0, y0, x1, y1 of the views of one part type."""
 
-    def __init__(self, recipe: Recipe, reference: ReferenceMesh | None) -> None:
-        """Take what is known of the part."""
+    def __init__(
+        self, recipe: Recipe, reference: ReferenceMesh | None, cell: Cell | None = None
+    ) -> None:
+        """Take what is known of the part.
+
+        Args:
+            recipe: says where the part is held.
+            reference: its shape; None: the whole image is looked at.
+            cell: says where the cameras are; None: where each observation says.
+        """
+        self._recipe = recipe
+        self._cell = cell
         detection = recipe.file.detection
         # Scaled to one size, a window would show the part larger than the image does.
         used = detection and detection.window == 'part' and detection.image_size is None
@@ -66,8 +78,11 @@ class PartWindows:
         camera = observation.intrinsics
         if camera is None:
             return None
-        presentation, sensor = observation.view.presentation, observation.transform_sensor_to_cell
-        size = self.size(presentation, camera, sensor)
+        view = observation.view
+        if self._cell is not None:
+            size = self.named_size(view, camera)
+        else:
+            size = self.size(view.presentation, camera, observation.transform_sensor_to_cell)
         if size is None or self._reference is None:
             return None
         pose = observation.transform_part_to_sensor
@@ -79,6 +94,12 @@ class PartWindows:
         corner = middle.clip(0, image - size)
         window: NDArray[np.intp] = np.concatenate([corner, corner + size])
         return window
+
+    def named_size(self, view: ViewKey, camera: Intrinsics) -> tuple[int, int] | None:
+        """The size with the camera where recipe and cell name it, however it is moved."""
+        known = self._cell is not None and view.sensor in self._cell.cameras
+        pose = named_pose(self._cell, self._recipe, view) if self._cell and known else None
+        return None if pose is None else self.size(view.presentation, camera, pose)
 
     def size(
         self, presentation: str, camera: Intrinsics, transform_sensor_to_cell: Transform

@@ -20,8 +20,9 @@ class CaptureOrder:
     """What the cell asks the inspectors for, once the robot has settled.
 
     Attributes:
-        settled_ns: when the robot had settled, ROS clock.
+        settled_ns: when the robot, and the light of a shot, had settled, ROS clock.
         deadline_s: seconds from receipt within which a frame must arrive.
+        shot: of a lighting sequence, the one whose light is on; empty: the view is one frame.
     """
 
     inspection_id: str
@@ -33,6 +34,7 @@ class CaptureOrder:
     transform_part_to_cell: Transform
     sensors: tuple[str, ...]
     deadline_s: float
+    shot: str = ''
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class CaptureAnswer:
 
     Attributes:
         stamp_ns: begin of exposure, ROS clock; 0 when not captured.
+        shot: the answer is about this shot alone; empty: about the whole view.
     """
 
     inspection_id: str
@@ -48,6 +51,7 @@ class CaptureAnswer:
     ok: bool
     reason: str = ''
     stamp_ns: int = 0
+    shot: str = ''
 
 
 def capture_order_to_msg(order: CaptureOrder) -> CaptureMsg:
@@ -62,6 +66,7 @@ def capture_order_to_msg(order: CaptureOrder) -> CaptureMsg:
         part_to_cell=pose_to_msg(order.transform_part_to_cell),
         sensors=list(order.sensors),
         deadline_s=order.deadline_s,
+        shot=order.shot,
     )
 
 
@@ -77,6 +82,7 @@ def capture_order_from_msg(msg: CaptureMsg) -> CaptureOrder:
         transform_part_to_cell=pose_from_msg(msg.part_to_cell),
         sensors=tuple(msg.sensors),
         deadline_s=msg.deadline_s,
+        shot=msg.shot,
     )
 
 
@@ -89,6 +95,7 @@ def capture_answer_to_msg(answer: CaptureAnswer) -> CapturedMsg:
         ok=answer.ok,
         reason=answer.reason,
         stamp=stamp_to_msg(answer.stamp_ns),
+        shot=answer.shot,
     )
 
 
@@ -100,4 +107,5 @@ def capture_answer_from_msg(msg: CapturedMsg) -> CaptureAnswer:
         ok=msg.ok,
         reason=msg.reason,
         stamp_ns=stamp_from_msg(msg.stamp),
+        shot=msg.shot,
     )

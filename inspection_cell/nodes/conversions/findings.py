@@ -37,7 +37,7 @@ from inspection_cell.observations import ViewKey
 
 def finding_to_msg(finding: Finding) -> FindingMsg:
     """One finding."""
-    msg = FindingMsg(label=finding.label, score=finding.score)
+    msg = FindingMsg(label=finding.label, score=finding.score, shots=list(finding.shots))
     msg.value, msg.limit, msg.unit = finding.value, finding.limit, finding.unit
     msg.not_judged = finding.not_judged
     msg.uncertainty, msg.conformity = finding.uncertainty, int(finding.conformity)
@@ -78,6 +78,7 @@ def finding_from_msg(msg: FindingMsg) -> Finding:
         uncertainty=msg.uncertainty,
         conformity=enum_from_msg(Conformity, msg.conformity),
         not_judged=msg.not_judged,
+        shots=tuple(msg.shots),
     )
 
 
@@ -121,6 +122,9 @@ def _fill_geometry(msg: ViewFindingsMsg, findings: ViewFindings) -> None:
     if findings.transform_part_to_sensor is not None:
         msg.has_part_to_sensor = True
         msg.part_to_sensor = pose_to_msg(findings.transform_part_to_sensor)
+    if findings.transform_sensor_to_cell is not None:
+        msg.has_sensor_to_cell = True
+        msg.sensor_to_cell = pose_to_msg(findings.transform_sensor_to_cell)
     if findings.transform_part_to_cell_refined is not None:
         msg.has_part_to_cell_refined = True
         msg.part_to_cell_refined = pose_to_msg(findings.transform_part_to_cell_refined)
@@ -149,6 +153,9 @@ def view_findings_from_msg(msg: ViewFindingsMsg) -> ViewFindings:
         if msg.has_part_to_sensor
         else None,
         transform_part_to_cell_refined=refined,
+        transform_sensor_to_cell=pose_from_msg(msg.sensor_to_cell)
+        if msg.has_sensor_to_cell
+        else None,
         intrinsics=camera_info_from_msg(msg.camera_info) if msg.has_camera_info else None,
         seen=_seen(msg),
         model_hash=msg.model_hash,

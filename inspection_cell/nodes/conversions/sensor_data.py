@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, PointCloud2, PointField
 from sensor_msgs.msg import Image as ImageMsg
 
-from inspection_cell.capture.cloud_decoding import CloudField, decode_cloud
+from inspection_cell.capture.cloud_decoding import CloudAxes, CloudField, decode_cloud
 from inspection_cell.capture.compressed_decoding import decode_compressed
 from inspection_cell.capture.image_decoding import decode_image
 from inspection_cell.errors import DataError
+from inspection_cell.geometry import TRANSFORM_X_FORWARD_TO_OPTICAL
 from inspection_cell.nodes.conversions.poses import stamp_to_msg
 from inspection_cell.observations import Image, Scan
 
@@ -60,13 +61,18 @@ def any_image_from_msg(msg: ImageMsg | CompressedImage) -> Image:
     return compressed_from_msg(msg) if isinstance(msg, CompressedImage) else image_from_msg(msg)
 
 
-def scan_to_msg(scan: Scan, stamp_ns: int = 0, frame_id: str = '') -> PointCloud2:
-    """A scan as x, y, z float32, not organised."""
-    return _cloud(np.ascontiguousarray(scan.points), ('x', 'y', 'z'), stamp_ns, frame_id)
+def scan_to_msg(
+    scan: Scan, stamp_ns: int = 0, frame_id: str = '', axes: CloudAxes = 'optical'
+) -> PointCloud2:
+    """A scan as x, y, z float32 in the sensor's own axes, not organised."""
+    points = scan.points
+    if axes == 'x_forward':
+        points = points @ TRANSFORM_X_FORWARD_TO_OPTICAL[:3, :3].astype(np.float32)
+    return _cloud(np.ascontiguousarray(points), ('x', 'y', 'z'), stamp_ns, frame_id)
 
 
-def scan_from_msg(msg: PointCloud2) -> Scan:
-    """The valid points of a cloud; raises DataError when malformed."""
+def scan_from_msg(msg: PointCloud2, axes: CloudAxes = 'optical') -> Scan:
+    """The valid points of a cloud whose axes are known; raises DataError when malformed."""
     fields = [CloudField(f.name, f.offset, f.datatype, f.count) for f in msg.fields]
     return decode_cloud(
         fields,
@@ -76,6 +82,7 @@ def scan_from_msg(msg: PointCloud2) -> Scan:
         msg.row_step,
         bool(msg.is_bigendian),
         msg.data,
+        axes,
     )
 
 

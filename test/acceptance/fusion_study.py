@@ -116,6 +116,13 @@ def auroc(bad: Sequence[bool], scores: Sequence[float]) -> float:
     return round(float(roc_auc_score(bad, scores)), 4)
 
 
+def fewest_errors(bad: Sequence[bool], scores: Sequence[float]) -> int:
+    """Parts judged wrongly at the limit that suits a rule best on these very parts."""
+    is_bad, score = np.array(bad), np.array(scores)
+    limits = np.append(np.unique(score), 2.0)
+    return min(int(((score >= limit) != is_bad).sum()) for limit in limits)
+
+
 def compared(judge_: Judge, parts: Sequence[Part], views: Sequence[tuple[ViewFindings, ...]]):
     """Fusion and the three simple rules on the same findings."""
     verdicts = [judge_.verdict(part, of) for part, of in zip(parts, views, strict=True)]
@@ -124,14 +131,15 @@ def compared(judge_: Judge, parts: Sequence[Part], views: Sequence[tuple[ViewFin
     names = sorted({name for one in by_view for name in one})
     single = {name: auroc(bad, [one.get(name, 0.0) for one in by_view]) for name in names}
     best = max(single, key=lambda name: single[name])
-    result = {
-        'fused': auroc(bad, [verdict.bad_probability for verdict in verdicts]),
-        'best_single_view': single[best],
-        'best_view': best,
-        'or': auroc(bad, [max(one.values()) for one in by_view]),
-        'mean': auroc(bad, [float(np.mean(list(one.values()))) for one in by_view]),
+    rules = {
+        'fused': [verdict.bad_probability for verdict in verdicts],
+        'best_single_view': [one.get(best, 0.0) for one in by_view],
+        'or': [max(one.values()) for one in by_view],
+        'mean': [float(np.mean(list(one.values()))) for one in by_view],
     }
-    return verdicts, result
+    areas = {name: auroc(bad, scores) for name, scores in rules.items()}
+    errors = {name: fewest_errors(bad, scores) for name, scores in rules.items()}
+    return verdicts, {**areas, 'best_view': best, 'fewest_errors': errors}
 
 
 def decisions(parts: Sequence[Part], verdicts: Sequence[Verdict]) -> dict[str, object]:
@@ -262,9 +270,16 @@ def _recall(found: Sequence[tuple[float, bool]]) -> dict[str, object]:
 
 
 def weakened(
-    part: Part, views: Sequence[ViewFindings], share: float, generator: np.random.Generator
+    views: Sequence[ViewFindings],
+    share: float,
+    scores: Sequence[float],
+    generator: np.random.Generator,
 ) -> tuple[ViewFindings, ...]:
-    """Camera findings dropped at random, and false alarms at random places on the part."""
+    """Camera findings dropped at random, and false alarms at random places on the part.
+
+    A weak detector is as sure of its false alarms as of what it finds: their scores are drawn
+    from those of its findings.
+    """
     changed = []
     for view in views:
         if view.intrinsics is None:
@@ -278,10 +293,28 @@ def weakened(
             )
             half = generator.uniform(8.0, 40.0, 2)
             box = np.concatenate([middle - half, middle + half])
-            score = float(generator.uniform(0.3, 0.9))
+            score = float(generator.choice(scores))
             kept += (Finding('stain', score, limit=1.0, unit='mm', box_px=box),)
         changed.append(replace(view, findings=kept))
     return tuple(changed)
+
+
+def averaged(runs: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """The mean over several draws: areas, and wrong parts at each rule's best limit."""
+    names = list(runs[0]['fewest_errors'])
+    return {
+        'auroc': {name: round(float(np.mean([run[name] for run in runs])), 4) for name in names},
+        'fewest_errors': {
+            name: round(float(np.mean([run['fewest_errors'][name] for run in runs])), 1)
+            for name in names
+        },
+    }
+
+
+def camera_scores(views: Sequence[tuple[ViewFindings, ...]]) -> list[float]:
+    """Of all defects that cameras found."""
+    seen = [view for of in views for view in of if view.intrinsics is not None]
+    return [finding.score for view in seen for finding in view.findings]
 
 
 def main() -> None:
@@ -289,6 +322,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('parts', type=Path)
     parser.add_argument('--weaken', action='store_true')
+    parser.add_argument('--repeats', type=int, default=10, help='draws of each weakening')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--json', action='store_true')
     given = parser.parse_args()
@@ -305,13 +339,14 @@ def main() -> None:
     }
     if given.weaken:
         report['weakened'] = []
+        scores = camera_scores(views)
         for share in DROPPED:
-            generator = np.random.default_rng(given.seed)
-            weak = [
-                weakened(part, of, share, generator) for part, of in zip(parts, views, strict=True)
-            ]
-            _, areas = compared(judge_, parts, weak)
-            report['weakened'].append({'dropped': share, **areas})
+            runs = []
+            for number in range(given.repeats):
+                generator = np.random.default_rng([given.seed, number])
+                weak = [weakened(of, share, scores, generator) for of in views]
+                runs.append(compared(judge_, parts, weak)[1])
+            report['weakened'].append({'dropped': share, **averaged(runs)})
     LOG.info(json.dumps(report, indent=None if given.json else 1))
 
 

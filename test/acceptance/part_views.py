@@ -101,7 +101,7 @@ class Inspectors:
     def _inspect(self, observation: Observation, key: ViewKey, part: PlannedPart) -> ViewFindings:
         if isinstance(observation.data, Scan):
             return self.surfaces[part.part_type].inspect(observation).view_findings
-        inspector = self.models.inspector(part.part_id, part.part_type, key.sensor)
+        inspector = self.models.inspector(part.part_id, self.recipes[part.part_type].sha256)
         assert inspector is not None
         return inspector.inspect(observation).view_findings
 

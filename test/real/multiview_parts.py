@@ -4,8 +4,10 @@
 
 DATA holds nine commutators with eight views of each; a half-part (views 0 to 3, 4 to 7) is bad
 when one of its views shows the crack. Three folds hold three parts each: no part is in both sides.
-There is no mesh and no calibration, so fusion is by view (`reference: none`). The threshold of a
-fold is the one that judges the parts of its own training best. Prints one line of JSON.
+There is no mesh and no calibration, so fusion is by view (`reference: none`). A fold sees six
+cracks: it is trained on squares as wide as the image, many around each crack, and looks at an
+image square by square. Its best epoch and its threshold are chosen on the parts of its own
+training. Prints one line of JSON.
 Images: Kolektor surface-defect dataset (Tabernik et al.), CC BY-NC-SA: for measuring only.
 """
 
@@ -16,7 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
+import yaml
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
@@ -25,14 +29,22 @@ from inspection_cell.findings import Finding, Presence, PresenceStatus, ViewFind
 from inspection_cell.fusion.fuse import fuse
 from inspection_cell.learning.datasets import LabelledFile, load_dataset
 from inspection_cell.learning.detection_run import run_detector
-from inspection_cell.learning.staging import stage
+from inspection_cell.learning.labels import Labels
+from inspection_cell.learning.tiling import OFF_CENTRE
 from inspection_cell.learning.training import TrainingPlan, train
+from inspection_cell.models import load_model_folder
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe, RecipeFile
+from inspection_cell.stored_parts import read_image
 from inspection_cell.ultralytics_adapter.training import EpochReport
 from inspection_cell.views.detectors import load_trained
+from inspection_cell.views.slicing import SlicedDetector
 
 FOLDS, VIEWS, FLOOR = 3, 4, 0.01
+SEEN_PX = 320  # what the network sees of a square
+OVERLAP = 0.35  # of a square's side
+AROUND_CRACK, CLEAN = 16, 3  # squares per image
+CLASSES = ('crack',)
 POSE = {'position_mm': (0, 0, 0), 'rpy_deg': (0, 0, 0)}
 LOG = logging.getLogger('multiview_parts')
 
@@ -86,13 +98,11 @@ def _station() -> tuple[Cell, Recipe]:
     )
 
 
-def halves(
-    data: Path, parts: Sequence[dict], files: dict[str, LabelledFile], model: Path
-) -> list[Half]:
+def halves(parts: Sequence[dict], files: dict[str, LabelledFile], model: Path) -> list[Half]:
     """Every half of some parts, looked at by a model."""
-    from inspection_cell.models import load_model_folder
-
-    detector = load_trained(load_model_folder(model), floor_score=FLOOR)
+    network = load_trained(load_model_folder(model), SEEN_PX, floor_score=FLOOR)
+    side = _width(files)
+    detector = SlicedDetector(network, side, round(OVERLAP * side))
     found = []
     for part in parts:
         images = [files[Path(view['image']).name] for view in part['views']]
@@ -112,8 +122,39 @@ def listed_set(data: Path, folder: Path) -> Path:
     for name in ('images', 'labels'):
         if not (folder / name).exists():
             (folder / name).symlink_to((data / name).resolve())
-    (folder / 'classes.txt').write_text('crack\n', encoding='utf-8')
+    (folder / 'classes.txt').write_text('\n'.join(CLASSES) + '\n', encoding='utf-8')
     return folder
+
+
+def squares(images: Sequence[LabelledFile], side: int, folder: Path, seed: int) -> Path:
+    """A YOLO set of squares: many around each crack, few anywhere else; the `data.yaml`."""
+    generator = np.random.default_rng(seed)
+    for name in ('images', 'labels'):
+        (folder / name / 'train').mkdir(parents=True, exist_ok=True)
+        if not (folder / name / 'val').exists():
+            (folder / name / 'val').symlink_to('train')
+    for file in images:
+        pixels = read_image(file.image).pixels
+        height, width = pixels.shape[:2]
+        boxes = file.truth.in_pixels(width, height).boxes_px
+        if len(boxes):
+            off = generator.uniform(-OFF_CENTRE, OFF_CENTRE, AROUND_CRACK) * side
+            tops = (boxes[0, 1] + boxes[0, 3] - side) / 2 + off
+        else:
+            tops = generator.uniform(0, max(height - side, 0), CLEAN)
+        for number, top in enumerate(tops.clip(0, max(height - side, 0)).astype(int)):
+            stem = f'{file.image.stem}_{number}'
+            cut = pixels[top : top + side]
+            inside = boxes - [0, top, 0, top]
+            shown = inside.clip(0, [width, len(cut), width, len(cut)])
+            kept = shown[(shown[:, 3] - shown[:, 1]) > 0.5 * (inside[:, 3] - inside[:, 1])]
+            labels = Labels(kept, (0,) * len(kept))
+            cv2.imwrite(str(folder / 'images' / 'train' / f'{stem}.png'), cut)
+            text = labels.yolo_text(width, len(cut))
+            (folder / 'labels' / 'train' / f'{stem}.txt').write_text(text, encoding='utf-8')
+    listed = {'train': 'images/train', 'val': 'images/val', 'names': list(CLASSES)}
+    (folder / 'data.yaml').write_text(yaml.safe_dump(listed), encoding='utf-8')
+    return folder / 'data.yaml'
 
 
 def best_threshold(trained_on: Sequence[Half]) -> float:
@@ -124,6 +165,11 @@ def best_threshold(trained_on: Sequence[Half]) -> float:
     middles = (steps[1:] + steps[:-1]) / 2
     errors = [int(((scores >= at) != bad).sum()) for at in middles]
     return float(middles[int(np.argmin(errors))])
+
+
+def _width(files: dict[str, LabelledFile]) -> int:
+    """The width of the images, pixels."""
+    return int(read_image(next(iter(files.values())).image).pixels.shape[1])
 
 
 def share(hits: int, count: int) -> dict[str, object]:
@@ -155,26 +201,22 @@ def main() -> None:
     for fold in range(FOLDS):
         seen = [part for index, part in enumerate(parts) if index % FOLDS != fold]
         unseen = [part for index, part in enumerate(parts) if index % FOLDS == fold]
-        named = {
-            name: [files[Path(view['image']).name] for part in of for view in part['views']]
-            for name, of in (('train', seen), ('val', unseen))
-        }
         folder = given.out / f'fold_{fold}'
         if not (folder / 'model.yaml').is_file():
-            listed = stage(named, dataset.classes, given.out / f'data_{fold}')
+            images = [files[Path(view['image']).name] for part in seen for view in part['views']]
             plan = TrainingPlan(
-                listed,
+                squares(images, _width(files), given.out / f'data_{fold}', fold),
                 'commutators',
                 epochs=given.epochs,
-                image_size=640,
+                image_size=SEEN_PX,
                 batch=8,
                 base=given.base,
                 augmentation='surfaces',
                 max_hours=given.max_hours,
             )
             train(plan, folder, _log)
-        threshold = best_threshold(halves(given.data, seen, files, folder))
-        judged = halves(given.data, unseen, files, folder)
+        threshold = best_threshold(halves(seen, files, folder))
+        judged = halves(unseen, files, folder)
         held_out += judged
         rejected += [half.fused >= threshold for half in judged]
     LOG.info(json.dumps(_report(held_out, rejected)))

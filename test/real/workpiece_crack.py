@@ -148,7 +148,7 @@ def report(folder: Path, model: Path) -> None:
     without = 0
     for part in read_stored_parts(folder / 'parts'):
         seen = observations(part, cell, recipe, part.part_id, 0)
-        views = [one.view_findings for one in inspector.inspect_many(seen)]
+        views = [inspector.inspect(one).view_findings for one in seen]
         without += all(v.presence.status is not PresenceStatus.PRESENT for v in views)
         verdict = judge(
             recipe,

@@ -12,13 +12,15 @@ from inspection_cell.bringup import (
     Stored,
     cell_nodes,
     client_node,
+    gazebo_node,
     in_one_process,
     load_recipes,
+    of_this_machine,
     source_node,
     swap_client,
 )
 from inspection_cell.cell import Cell, ProcessSensor, load_cell
-from inspection_cell.errors import ConfigError
+from inspection_cell.errors import ConfigError, DataError
 from inspection_cell.locations import demo_cell, demo_recipes
 
 
@@ -50,6 +52,13 @@ def test_only_the_node_that_shows_pictures_may_be_missing(cell):
     specs = cell_nodes(cell, (), Path('/data'))
     assert {spec.name for spec in specs if not spec.essential} == {'view_node'}
     assert specs[-1].name == 'view_node'  # its start does not delay the others
+
+
+def test_the_robot_side_in_gazebo_knows_the_cell_and_the_parts_of_the_world(cell):
+    spec = gazebo_node(cell, load_recipes(cell, demo_recipes()), Path('/world/parts.jsonl'))
+    assert (spec.executable, spec.namespace) == ('gazebo_node', 'demo')
+    assert Parameter('parts', '/world/parts.jsonl') in spec.parameters
+    assert Parameter('cell', str(cell.path)) in spec.parameters
 
 
 @pytest.mark.parametrize(
@@ -160,3 +169,14 @@ def test_the_nodes_of_a_cell_can_share_a_process_with_their_parameters(cell):
     assert not any(word.startswith('__node:=') for word in words)
     assert together.parameters == specs[0].parameters
     assert together.essential
+
+
+def test_a_cell_can_be_spread_over_machines_without_a_node_twice_or_missing(cell):
+    specs = cell_nodes(cell, load_recipes(cell, demo_recipes()), Path('/data'))
+    cameras = of_this_machine(specs, ['detection_node', 'surface_node'])
+    others = of_this_machine(specs, [s.name for s in specs if s not in cameras])
+    assert {spec.name for spec in cameras} == {'detection_node', 'surface_node'}
+    assert sorted(spec.name for spec in (*cameras, *others)) == sorted(s.name for s in specs)
+    assert of_this_machine(specs, []) == specs
+    with pytest.raises(DataError, match=r'process_node: expected some of .*detection_node'):
+        of_this_machine(specs, ['detection_node', 'process_node'])

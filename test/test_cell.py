@@ -80,6 +80,32 @@ def test_impossible_sensors_are_refused(tmp_path, sensor, words):
     assert words in refused(write(tmp_path, {'left': sensor}))
 
 
+@pytest.mark.parametrize(
+    ('sensor', 'words'),
+    [
+        (camera(from_tf={}), 'exactly one of pose and from_tf'),
+        (camera(pose=None), 'exactly one of pose and from_tf'),
+        (camera(pose=None, from_tf={'frame': '/wrist'}), 'from_tf.frame'),  # tf2 refuses it
+        (camera(pose=None, from_tf={'within_s': 60}), 'from_tf.within_s'),
+        (camera(pose=None, from_tf={'parent': 'base_link'}), 'from_tf.parent'),
+    ],
+)
+def test_a_sensor_has_its_pose_either_here_or_in_tf(tmp_path, sensor, words):
+    assert words in refused(write(tmp_path, {'left': sensor}))
+
+
+def test_a_sensor_whose_pose_comes_from_tf_may_have_a_nominal_one(tmp_path):
+    sensors = {
+        'left': camera(),
+        'wrist': camera(topic='w', pose=None, from_tf={'nominal': POSE}),
+        'other': camera(topic='o', pose=None, from_tf={'frame': 'tool0/cam'}),
+    }
+    cell = load_cell(write(tmp_path, sensors, robot={'part_from_tf': {}}, frame='base_link'))
+    nominal = {name: sensor.nominal is not None for name, sensor in cell.posed_sensors.items()}
+    assert nominal == {'left': True, 'wrist': True, 'other': False}
+    assert cell.file.robot.part_from_tf.within_s > 0
+
+
 def test_two_sensors_never_share_a_topic(tmp_path):
     text = refused(write(tmp_path, {'left': camera(), 'right': camera()}))
     assert 'left/image_raw' in text

@@ -171,6 +171,21 @@ def test_a_model_folder_that_is_none_is_refused(refused, tmp_path):
     assert 'model.yaml' in refused('detect', '--model', tmp_path, tmp_path)
 
 
+def test_small_things_in_a_large_image_are_detected_in_tiles(command, refused, tmp_path):
+    image = np.zeros((700, 900), np.uint8)
+    cv2.imwrite(str(tmp_path / 'large.png'), image)
+    words = (
+        'detect',
+        '--model',
+        share_folder() / 'config' / 'models' / 'simulated_parts',
+        tmp_path / 'large.png',
+    )
+    done = command(*words, '--tile-px', 448, '--overlap-px', 96, '--json')
+    assert done.returncode == 0, done.stderr
+    assert [Path(one['file']).name for one in json.loads(done.stdout)['images']] == ['large.png']
+    assert '--overlap-px 96' in refused(*words, '--tile-px', 128, '--overlap-px', 96)
+
+
 def test_training_without_data_is_refused(refused, tmp_path):
     assert 'data.yaml' in refused('train', '--data', tmp_path / 'no', '--out', tmp_path / 'model')
 

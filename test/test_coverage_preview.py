@@ -116,6 +116,18 @@ def test_demands_are_judged_as_the_verdict_judges_them():
     assert short.coverage.unseen == ('top',)
 
 
+@pytest.mark.parametrize(('together', 'views'), [((), 2), (('scanner',), 1)])
+def test_scans_that_are_judged_together_are_one_view(together, views):
+    shown = station({'scanner': posed('scanner', (0, 0, 300))})
+    held = shown.recipe.file.presentations['one']
+    content = shown.recipe.file.model_dump() | {'presentations': {'one': held, 'two': held}}
+    content['surface']['together'] = together
+    recipe = replace(shown.recipe, file=RecipeFile.model_validate(content))
+    twice = preview(recipe, shown.cell, shown.reference)
+    up = np.array([[0.0, 0.0, 1.0]])
+    assert twice.seen_by(0.01 * up, up).scanners.tolist() == [views]
+
+
 @pytest.mark.parametrize('path', demo_recipes(), ids=lambda path: path.parent.name)
 def test_the_preview_is_the_coverage_of_a_part_whose_views_are_all_valid(path):
     recipe, cell = load_recipe(path), load_cell(demo_cell())

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from inspection_cell.cell import load_cell
 
@@ -27,6 +28,16 @@ def test_the_cell_of_the_integrators_guide_is_a_good_one(tmp_path):
     }  # fmt: skip
 
 
+def test_the_lighting_sequence_of_the_integrators_guide_fits_its_cell(tmp_path):
+    shown = blocks(ROOT / 'docs' / 'integrating.md', 'yaml')
+    (cell,) = (yaml.safe_load(block) for block in shown if 'format: 1' in block)
+    (lit,) = (yaml.safe_load(block) for block in shown if 'shots:' in block)
+    cell['lights'] = lit['lights']
+    cell['sensors']['left'].update(lit['sensors']['left'])
+    (tmp_path / 'cell.yaml').write_text(yaml.safe_dump(cell, sort_keys=False))
+    assert list(load_cell(tmp_path / 'cell.yaml').cameras['left'].shots) == ['bright', 'dark']
+
+
 def test_the_launch_file_of_the_integrators_guide_is_python():
     (shown,) = blocks(ROOT / 'docs' / 'integrating.md', 'python')
     compile(shown, 'integrating.md', 'exec')
@@ -37,3 +48,10 @@ def test_every_link_leads_somewhere(page):
     for target, _ in LINK.findall(page.read_text()):
         if not target.startswith(('http://', 'https://')):
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    'path', sorted((ROOT / 'docs' / 'examples').glob('*.py')), ids=lambda path: path.stem
+)
+def test_every_example_is_python(path):
+    compile(path.read_text(), path, 'exec')

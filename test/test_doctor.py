@@ -14,6 +14,7 @@ from inspection_cell.doctor.machine import machine
 from inspection_cell.environment import settings_to_add
 from inspection_cell.locations import demo_cell, demo_recipes
 from inspection_cell.recipe import load_recipe
+from inspection_cell.tf_file import FromTf
 
 
 @pytest.fixture(scope='module')
@@ -43,6 +44,18 @@ def test_a_disk_that_is_too_full_for_any_accept_is_an_error(cell, tmp_path):
     full = replace(cell, file=cell.file.model_copy(update={'limits': limits}))
     disk = found(full, (), tmp_path, {})['disk']
     assert (disk.level, 'min_free_disk_mb' in disk.advice) == (Level.ERROR, True)
+
+
+@pytest.mark.parametrize('installed', [True, False])
+def test_a_cell_that_takes_poses_from_tf_needs_tf2(cell, tmp_path, monkeypatch, installed):
+    assert 'tf2_ros' not in found(cell, (), tmp_path, {})
+    robot = cell.file.robot.model_copy(update={'part_from_tf': FromTf()})
+    moved = replace(cell, file=cell.file.model_copy(update={'robot': robot}))
+    name = 'inspection_cell.doctor.machine.importlib.util.find_spec'
+    monkeypatch.setattr(name, lambda package: object() if installed else None)
+    tf2 = found(moved, (), tmp_path, {})['tf2_ros']
+    assert tf2.level is (Level.OK if installed else Level.ERROR)
+    assert installed or 'ros-$ROS_DISTRO-tf2-ros-py' in tf2.advice
 
 
 def test_a_detector_is_told_with_its_backend_and_a_damaged_one_is_an_error(cell, recipe, tmp_path):

@@ -62,6 +62,13 @@ def test_discovery_stays_on_this_machine_only_where_asked():
     assert name not in settings_to_add({'ROS_LOCALHOST_ONLY': '1'}, local_only=True)
 
 
+def test_with_a_discovery_server_every_node_asks_it_for_everybody():
+    server = {'ROS_DISCOVERY_SERVER': 'cell-pc:11811'}
+    assert settings_to_add(server)['ROS_SUPER_CLIENT'] == 'TRUE'
+    assert 'ROS_SUPER_CLIENT' not in settings_to_add({**server, 'ROS_SUPER_CLIENT': 'FALSE'})
+    assert 'ROS_SUPER_CLIENT' not in settings_to_add({})
+
+
 def test_adding_the_settings_twice_changes_nothing():
     once = process_environment({'HOME': '/home/me'}, local_only=True)
     assert settings_to_add(once, local_only=True) == {}

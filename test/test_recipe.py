@@ -94,6 +94,46 @@ def test_every_point_in_which_a_recipe_does_not_fit_its_cell_is_told(tmp_path):
     ]
 
 
+TWICE = {
+    name: {'pose': POSE, 'sensors': ['left', 'scanner']} for name in ('top', 'turned', 'tilted')
+}
+
+
+def together(*scanners, **more):
+    return {'surface': {'tolerance_mm': [-0.2, 0.2], 'together': list(scanners)}, **more}
+
+
+def test_scans_that_are_judged_together_are_one_view_in_the_order_of_the_presentations(tmp_path):
+    recipe = load_recipe(write(tmp_path, presentations=TWICE, **together('scanner')))
+    check_fit(recipe, CELL)
+    held = [view.presentation for view in recipe.file.joint_scans]
+    assert held == ['top', 'turned', 'tilted']
+    assert str(recipe.file.joint_view) == 'scanner at top+turned+tilted'
+    alone = load_recipe(write(tmp_path, presentations=TWICE))
+    assert (alone.file.joint_scans, alone.file.joint_view) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ('sections', 'words'),
+    [
+        (together('scanner'), 'at least two of them together'),  # one presentation
+        (together('other', presentations=TWICE), 'surface.together: other'),
+        (
+            together('scanner', presentations=TWICE, coverage={'min_views': 5}),
+            'at most 4: so many views',  # three of the camera, and what the scans say together
+        ),
+    ],
+)
+def test_scans_that_cannot_be_judged_together_are_refused(tmp_path, sections, words):
+    assert words in refused(write(tmp_path, **sections))
+
+
+def test_only_scanners_can_be_judged_together(tmp_path):
+    recipe = load_recipe(write(tmp_path, presentations=TWICE, **together('left')))
+    with pytest.raises(ConfigError, match=r'surface\.together.*a scanner of cell\.yaml: scanner'):
+        check_fit(recipe, CELL)
+
+
 def test_every_field_of_the_file_is_described_in_the_schema():
     schema = RecipeFile.model_json_schema()
     fields = [

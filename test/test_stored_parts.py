@@ -1,6 +1,7 @@
 """Stored parts are read as they lie; everything wrong in a folder is named at once."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import yaml
 from inspection_cell.cell import Cell, CellFile
 from inspection_cell.errors import DataError
 from inspection_cell.geometry import from_rpy
-from inspection_cell.observations import Image, Scan, ViewKey
+from inspection_cell.observations import Image, ImageSeries, Scan, ViewKey
 from inspection_cell.recipe import Recipe, RecipeFile
 from inspection_cell.stored_parts import observations, read_stored_parts
 
@@ -123,6 +124,23 @@ def test_pose_and_calibration_of_the_part_go_before_those_of_recipe_and_cell(par
     assert {o.inspection_id for o in own} == {'i1'}
 
 
+def test_where_a_sensor_that_moves_stood_is_stored_with_its_frame(part):
+    left = {**CELL.file.sensors['left'].model_dump(exclude={'pose'}), 'from_tf': {}}
+    sensors = {**CELL.file.model_dump()['sensors'], 'left': left}
+    cell = replace(
+        CELL, file=CellFile.model_validate({**CELL.file.model_dump(), 'sensors': sensors})
+    )
+    with pytest.raises(DataError, match=r'left\.pose\.txt needs a pose of left at top'):
+        observations(read_one(part), cell, RECIPE, 'i1', 5)
+    pose = from_rpy((0.1, 0.2, 0.3), (0.1, 0.2, 0.3))
+    np.savetxt(part / 'top' / 'left.pose.txt', pose)
+    seen = observations(read_one(part), cell, RECIPE, 'i1', 5)
+    assert seen[0].transform_sensor_to_cell == pytest.approx(pose)
+    assert not np.allclose(seen[1].transform_sensor_to_cell, pose)
+    (part / 'top' / 'left.pose.txt').write_text('1 2 3\n')
+    assert 'left.pose.txt' in problems(part)[0]
+
+
 def test_the_truth_is_read_with_its_defects(part):
     truth = {'good': False, 'defects': [{'kind': 'dent', 'position_mm': [1, 2, 3], 'depth': 1}]}
     (part / 'truth.json').write_text(json.dumps(truth))
@@ -173,3 +191,51 @@ def test_a_folder_without_parts_is_refused(tmp_path):
         read_stored_parts(tmp_path)
     with pytest.raises(DataError, match='there is none'):
         read_stored_parts(tmp_path / 'nowhere')
+
+
+LIT = Cell(
+    Path('cell.yaml'),
+    'c',
+    CellFile.model_validate(
+        {
+            'format': 1,
+            'name': 'bench',
+            'lights': {
+                'ring': {'topic': 'r', 'settle_ms': 5},
+                'bar': {'topic': 'b', 'settle_ms': 5},
+            },
+            'sensors': {
+                'left': {
+                    **{'kind': 'camera', 'topic': 'l', 'pose': POSE, 'intrinsics': INTRINSICS},
+                    'shots': {'dark': {'lights': ('bar',)}, 'bright': {'lights': ('ring',)}},
+                },
+                'scanner': {'kind': 'scanner', 'topic': 's', 'pose': POSE},
+            },
+        }
+    ),
+)
+
+
+def test_the_shots_of_a_view_are_one_observation_in_the_order_of_the_cell(part):
+    (part / 'top' / 'left.png').rename(part / 'top' / 'left.bright.png')
+    cv2.imwrite(str(part / 'top' / 'left.dark.png'), PIXELS // 4)
+    (part / 'top' / 'left.camera_info.yaml').write_text(calibration())
+    seen = {o.view: o for o in observations(read_one(part), LIT, RECIPE, 'i1', 9)}
+    assert set(seen) == {ViewKey('top', 'left'), ViewKey('top', 'scanner')}
+    left = seen[ViewKey('top', 'left')]
+    assert isinstance(left.data, ImageSeries)
+    assert [one.shot for one in left.data.shots] == ['dark', 'bright']
+    assert np.array_equal(left.data.shots[0].image.pixels, PIXELS // 4)
+    assert np.array_equal(left.data.shots[1].image.pixels, PIXELS)
+    assert left.intrinsics.fx == 20.0  # one calibration for all shots
+
+
+@pytest.mark.parametrize(
+    ('name', 'cell'),
+    [('left.png', LIT), ('left.blue.png', LIT), ('left.bright.png', CELL)],
+)
+def test_an_image_whose_name_does_not_fit_the_shots_of_its_camera_is_refused(part, name, cell):
+    (part / 'top' / 'left.png').rename(part / 'top' / name)
+    with pytest.raises(DataError, match='expected by the shots of the cell: left') as caught:
+        observations(read_one(part), cell, RECIPE, 'i1', 9)
+    assert name in str(caught.value)

@@ -212,3 +212,23 @@ def test_missing_and_unknown_files_are_refused_by_name(tmp_path):
     (tmp_path / 'scan.txt').write_text('1 2 3')
     with pytest.raises(DataError, match=r'scan\.txt.*\.pcd'):
         load_points(tmp_path / 'scan.txt', 'mm')
+
+
+@pytest.mark.parametrize('pose_given', [True, False])
+def test_a_symmetric_part_says_so_whether_its_pose_was_given_or_searched(
+    tmp_path, monkeypatch, pose_given
+):
+    monkeypatch.setenv('XDG_DATA_HOME', str(tmp_path / 'data'))
+    o3d.utility.random.seed(3)
+    block = o3d.geometry.TriangleMesh.create_box(60, 40, 25)
+    block.compute_triangle_normals()
+    o3d.io.write_triangle_mesh(str(tmp_path / 'block.stl'), block)
+    points = np.asarray(block.sample_points_uniformly(40_000).points)
+    (tmp_path / 'scan.ply').write_bytes(ply_bytes(points))
+    np.savetxt(tmp_path / 'pose.txt', np.eye(4))
+    poses = [tmp_path / 'pose.txt'] if pose_given else []
+    given = (tmp_path / 'block.stl', tmp_path / 'scan.ply', 'mm', (-0.3, 0.3))
+    told = inspect_files(*given, initial_poses=poses, seed=1).as_json()
+    assert told['registered']
+    assert 'the part looks the same in 4 orientations' in told['note']
+    assert ("nearest to the robot's pose" in told['note']) is pose_given

@@ -15,7 +15,9 @@ from inspection_cell.deviation_colours import ABOVE, BELOW, colour_stops, scale_
 from inspection_cell.errors import DataError
 from inspection_cell.findings import Decision, Defect, Reason, Verdict
 from inspection_cell.geometry import transform_points
+from inspection_cell.shown_deviations import shown_deviations
 from inspection_cell.surface.deviation import DeviationField
+from inspection_cell.surface.limits import Limits
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface_files import SurfaceResult
 from inspection_cell.surface_map import SHOWN_POINTS, SHOWN_TRIANGLES, deviation_map, shown_rows
@@ -101,6 +103,10 @@ def html(result, zones):
     return page(result, zones)
 
 
+def rows_of(result):
+    return shown_rows(result, shown_deviations(result))
+
+
 def many(result, count):
     """The same result with its points repeated."""
     rows = np.arange(count) % len(result.points_part)
@@ -166,10 +172,10 @@ def test_points_carry_their_deviation_on_a_scale_that_steps_at_the_tolerance(res
 
 def test_of_many_points_those_of_a_defect_are_all_kept(result):
     large = many(result, 300_000)
-    rows = shown_rows(large)
+    rows = rows_of(large)
     assert len(rows) <= SHOWN_POINTS
     assert len(np.unique(rows)) == len(rows)
-    assert np.array_equal(shown_rows(result), np.arange(len(result.points_part)))
+    assert np.array_equal(rows_of(result), np.arange(len(result.points_part)))
     near = np.linalg.norm(large.points_part * 1e3 - BUMP_MM, axis=1) < 2.5
     high = np.flatnonzero(near & (large.deviation_mm > 0.4))
     assert len(high) > 100
@@ -178,7 +184,7 @@ def test_of_many_points_those_of_a_defect_are_all_kept(result):
 
 def test_a_part_that_is_wrong_everywhere_still_fits_the_page(result):
     large = many(replace(result, deviation_mm=result.deviation_mm + 1.0), 300_000)
-    assert len(shown_rows(large)) <= SHOWN_POINTS
+    assert len(rows_of(large)) <= SHOWN_POINTS
 
 
 def test_zones_have_layers_of_their_own_and_may_be_left_out(result, zones):
@@ -186,6 +192,82 @@ def test_zones_have_layers_of_their_own_and_may_be_left_out(result, zones):
     assert np.abs(np.array(layer.x) + 20).max() <= 5.01
     assert np.abs(np.array(layer.z) - 20).max() <= 1.01
     assert not any('zone' in trace.name for trace in deviation_map(result, {}).data)
+
+
+TIGHT_MM = (-0.05, 0.06)
+
+
+@pytest.fixture(scope='module')
+def zoned(result, zones):
+    """The same part with a tight zone around its bump, which elsewhere would be allowed."""
+    pad = zones['pad & rim']
+    limits = Limits((-1.0, 1.2), zones=((pad, TIGHT_MM),))
+    return replace(result, tolerance_mm=(-1.0, 1.2), limits=limits)
+
+
+def in_bump(result):
+    near = np.linalg.norm(result.points_part * 1e3 - BUMP_MM, axis=1) < 2.0
+    return near & (result.deviation_mm > 0.5)
+
+
+def scan_trace(result, zones):
+    (scan,) = (trace for trace in deviation_map(result, zones).data if trace.name == 'scan')
+    return scan
+
+
+def test_points_are_coloured_by_the_limits_of_their_zone(zoned, zones):
+    """0.6 mm are ten times what the zone allows, and half of what the rest may have."""
+    bump = in_bump(zoned)
+    coloured = np.array(scan_trace(zoned, zones).marker.color)
+    plain = np.array(scan_trace(replace(zoned, limits=None), zones).marker.color)
+    assert (coloured[bump] > 3 * 1.2).all()  # beyond the end of the scale
+    assert (plain[bump] < 1.2).all()
+    away = np.linalg.norm(zoned.points_part * 1e3 - BUMP_MM, axis=1) > 15
+    np.testing.assert_allclose(coloured[away], zoned.deviation_mm[away], atol=1e-6)
+
+
+def test_a_point_at_its_own_limit_stands_where_the_scale_steps(zoned):
+    shown = shown_deviations(zoned)
+    assert set(np.round(shown.high_mm, 6)) == {0.06, 1.2}
+    at_limit = replace(shown, deviation_mm=shown.high_mm)
+    np.testing.assert_allclose(at_limit.on_scale_mm, 1.2)
+    below = replace(shown, deviation_mm=shown.low_mm)
+    np.testing.assert_allclose(below.on_scale_mm, -1.0)
+    np.testing.assert_array_equal(
+        shown.beyond, (zoned.deviation_mm > shown.high_mm) | (zoned.deviation_mm < shown.low_mm)
+    )
+
+
+def test_where_limits_differ_the_scale_tells_multiples_and_the_points_their_own(zoned, zones):
+    scan = scan_trace(zoned, zones)
+    assert scan.marker.colorbar.ticktext == ('-3 ×', '<b>-1 ×</b>', '0', '<b>+1 ×</b>', '+3 ×')
+    row = int(np.argmax(in_bump(zoned)))
+    np.testing.assert_allclose(
+        scan.customdata[row], [zoned.deviation_mm[row], TIGHT_MM[1]], atol=1e-4
+    )
+    text = Page(page(zoned, zones)).text
+    assert 'above the limit there' in text
+    names = [trace.name for trace in deviation_map(zoned, zones).data]
+    assert 'zone pad & rim, -0.05 … +0.06 mm' in names
+
+
+def test_a_masked_zone_says_that_it_is_not_judged(result, zones):
+    masked = replace(result, limits=Limits(TOLERANCE_MM, masks=(zones['pad & rim'],)))
+    names = [trace.name for trace in deviation_map(masked, zones).data]
+    assert 'zone pad & rim, not judged' in names
+    assert (
+        'deviation, mm; tolerance -0.2 … +0.3'
+        in scan_trace(masked, zones).marker.colorbar.title.text
+    )
+
+
+def test_points_of_a_defect_in_a_tight_zone_are_all_kept(zoned):
+    large = many(zoned, 300_000)
+    rows = rows_of(large)
+    assert len(rows) <= SHOWN_POINTS
+    bump = np.flatnonzero(in_bump(large))
+    assert len(bump) > 100
+    assert np.isin(bump, rows).all()
 
 
 def test_a_fine_reference_is_drawn_with_fewer_triangles(result):

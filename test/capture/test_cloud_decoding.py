@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from inspection_cell.capture.cloud_decoding import CloudField, decode_cloud
 from inspection_cell.errors import DataError
+from inspection_cell.geometry import TRANSFORM_X_FORWARD_TO_OPTICAL, transform_points
 
 FLOAT32, FLOAT64 = 7, 8
 XYZ = tuple(CloudField(name, 4 * index, FLOAT32, 1) for index, name in enumerate('xyz'))
@@ -90,6 +91,19 @@ def test_doubles_beyond_single_precision_are_invalid():
     raw['y'] = 1e300, 0.5
     scan = decode_cloud(fields, 2, 1, 24, 48, False, raw.tobytes())
     assert scan.points.tolist() == [[0.0, 0.5, 0.0]]
+
+
+def test_a_cloud_with_x_forward_is_turned_into_the_optical_frame():
+    points = random_points(60)
+    points[7] = np.inf
+    in_front = np.array([1.0, 0.0, 0.0])  # x forward: straight ahead of the sensor
+    left, up = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+    named = np.array([in_front, left, up], dtype=np.float32)
+    decoded = decode_cloud(*message(named), 'x_forward').points
+    assert decoded.tolist() == [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
+    turned = transform_points(TRANSFORM_X_FORWARD_TO_OPTICAL, np.delete(points, 7, axis=0))
+    for fields in (message(points), message(points, order='zxy', dtype='>f8')):
+        assert np.array_equal(decode_cloud(*fields, 'x_forward').points, turned)
 
 
 @pytest.mark.parametrize('nothing', [0, 5])

@@ -40,7 +40,7 @@ class Preprocessed:
     prepare: object
     width_scale: float = 1.0
 
-    def detect(self, images):
+    def detect(self, images, beside=0):
         prepared = [Image(np.ascontiguousarray(self.prepare(one.pixels))) for one in images]
         return [self.back(found) for found in self.detector.detect(prepared)]
 

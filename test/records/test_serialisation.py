@@ -62,11 +62,13 @@ FULL = Verdict(
                     box_px=np.array([1.5, 2, 3, 4]),
                     polygon_px=np.array([[1, 2], [3, 4], [5, 6.0]]),
                     not_judged='80% of it in mask clamp_marks',
+                    shots=('bright', 'dark'),
                 ),
             ),
             evidence=(EvidenceFile('evidence/i1/a.jpg', 'ab12', 'image', 'host'),),
             stamp_ns=1_700_000_000_123_456_789,
             transform_part_to_sensor=from_rpy((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)),
+            transform_sensor_to_cell=from_rpy((0.3, 0.1, 0.2), (0.6, 0.4, 0.5)),
             intrinsics=Intrinsics(10, 8, 5.0, 5.0, 4.5, 3.5, distortion=(0.1, 0.0, 0.0, 0.0)),
             model_hash='model',
         ),
@@ -111,6 +113,14 @@ def test_a_record_from_before_verdicts_named_their_model_still_loads():
     loaded = verdict_from_json(json.dumps(content))
     assert (loaded.model_hash, loaded.views[0].model_hash) == ('', 'model')
     assert same(dataclasses.replace(loaded, model_hash='model'), FULL)
+
+
+def test_a_record_from_before_views_told_where_their_sensor_was_still_loads():
+    content = json.loads(verdict_to_json(FULL))
+    for view in content['views']:
+        del view['transform_sensor_to_cell']
+    loaded = verdict_from_json(json.dumps(content))
+    assert {view.transform_sensor_to_cell for view in loaded.views} == {None}
 
 
 @given(
@@ -179,6 +189,8 @@ def test_a_record_of_the_first_version_is_read_with_what_it_meant():
     for view in content['views']:
         for finding in view['findings']:
             finding.pop('not_judged')
+            finding.pop('shots')
     old = verdict_from_json(json.dumps(content))
     assert old.model_hash == ''
     assert old.views[0].findings[0].not_judged == ''
+    assert old.views[0].findings[0].shots == ()

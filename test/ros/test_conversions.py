@@ -122,6 +122,7 @@ findings = st.builds(
     uncertainty=shares,
     conformity=st.sampled_from(Conformity),
     not_judged=words,
+    shots=st.lists(words).map(tuple),
 )
 defects = st.builds(
     Defect,
@@ -193,10 +194,15 @@ def test_findings_of_a_view_survive_the_wire_with_every_status(status):
 def test_poses_survive_the_wire_to_rounding(position, angles_rad):
     pose = from_rpy(position, angles_rad)
     assert np.abs(pose_from_msg(wired(pose_to_msg(pose))) - pose).max() < 1e-12
-    sent = view_findings(transform_part_to_sensor=pose, transform_part_to_cell_refined=pose)
+    names = (
+        'transform_part_to_sensor',
+        'transform_part_to_cell_refined',
+        'transform_sensor_to_cell',
+    )
+    sent = view_findings(**dict.fromkeys(names, pose))
     received = view_findings_from_msg(wired(view_findings_to_msg(sent)))
-    assert np.allclose(received.transform_part_to_sensor, pose, atol=1e-12)
-    assert np.allclose(received.transform_part_to_cell_refined, pose, atol=1e-12)
+    for name in names:
+        assert np.allclose(getattr(received, name), pose, atol=1e-12)
 
 
 def test_a_pose_that_was_never_filled_in_is_refused():
@@ -293,10 +299,11 @@ def test_camera_geometry_survives_and_an_uncalibrated_camera_is_refused():
 
 def test_capture_orders_and_answers_survive_the_wire():
     order = CaptureOrder(
-        'i-1', 'p-1', 'ring', 'hash', 'top', 1_234_567_890_123, np.eye(4), ('left', 'scan'), 2.5
+        *('i-1', 'p-1', 'ring', 'hash', 'top', 1_234_567_890_123),
+        *(np.eye(4), ('left', 'scan'), 2.5, 'dark'),
     )
     assert same(capture_order_from_msg(wired(capture_order_to_msg(order))), order)
-    answer = CaptureAnswer('i-1', ViewKey('top', 'left'), False, 'no frame', 77)
+    answer = CaptureAnswer('i-1', ViewKey('top', 'left'), False, 'no frame', 77, 'dark')
     assert capture_answer_from_msg(wired(capture_answer_to_msg(answer))) == answer
 
 
@@ -333,6 +340,14 @@ def test_scans_survive_the_wire_and_deviations_have_a_field_beside_their_colour(
     cloud = wired(deviation_to_msg(points, points[:, 0], np.zeros((50, 3), dtype=np.uint8)))
     assert [field.name for field in cloud.fields] == ['x', 'y', 'z', 'deviation', 'rgb']
     assert np.array_equal(np.frombuffer(cloud.data, '<f4').reshape(-1, 5)[:, 3], points[:, 0])
+
+
+def test_a_scan_survives_the_wire_in_the_axes_of_its_sensor():
+    points = np.random.default_rng(3).random((50, 3)).astype(np.float32)
+    msg = wired(scan_to_msg(Scan(points), axes='x_forward'))
+    assert np.array_equal(scan_from_msg(msg, 'x_forward').points, points)
+    forward, left, up = np.frombuffer(msg.data, '<f4').reshape(-1, 3).T
+    assert np.array_equal(np.column_stack([-left, -up, forward]), points)
 
 
 def test_a_scan_of_an_empty_gripper_travels_and_has_no_points():

@@ -8,22 +8,22 @@ from inspection_cell_msgs.msg import ActuatorCommand, ActuatorConfirmation
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from std_msgs.msg import Empty
+from std_msgs.msg import Bool, Empty
 
 from inspection_cell.cell import load_cell
 from inspection_cell.locations import demo_cell, demo_recipes
 from inspection_cell.nodes.conversions.poses import stamp_from_msg
 from inspection_cell.nodes.conversions.sensor_data import image_from_msg, scan_from_msg
-from inspection_cell.nodes.qos import RELIABLE, SENSOR
+from inspection_cell.nodes.qos import LATCHED, RELIABLE, SENSOR
 from inspection_cell.nodes.sim_node import SimNode, SimParams
 
 
 class Bench:
     """A simulator and a node that plays the cell, in one executor."""
 
-    def __init__(self):
+    def __init__(self, cell=None):
         recipes = ', '.join(f'"{path}"' for path in demo_recipes())
-        values = [f'cell:={demo_cell()}', f'recipes:=[{recipes}]', 'parts:=2', 'seed:=5']
+        values = [f'cell:={cell or demo_cell()}', f'recipes:=[{recipes}]', 'parts:=2', 'seed:=5']
         rclpy.init(args=['--ros-args', *(part for value in values for part in ('-p', value))])
         self.sim = SimNode('sim_node', SimParams)
         self.cell = rclpy.create_node('cell')
@@ -141,3 +141,49 @@ def test_an_actuator_confirms_the_very_command_that_it_got(bench):
     confirmation = bench.received['actuator_confirmation'][0]
     assert (confirmation.sequence, confirmation.inspection_id) == (7, 'i1')
     assert (confirmation.ok, confirmation.bin) == (True, 'scrap')
+
+
+LIT = ('dome', 'bar')
+LIGHTS = """\
+lights:
+  dome: {topic: lights/dome, settle_ms: 5}
+  bar: {topic: lights/bar, settle_ms: 5, position_mm: [200, 400, 340]}
+robot:
+"""
+LEFT = """\
+    shots:
+      bright: {lights: [dome]}
+      dark: {lights: [bar]}
+    trigger: {kind: software, topic: left/trigger}
+"""
+
+
+@pytest.fixture
+def lit_bench(tmp_path):
+    """A simulator of the demo cell whose left camera has two lights."""
+    text = demo_cell().read_text().replace('robot:\n', LIGHTS, 1)
+    text = text.replace('    trigger: {kind: software, topic: left/trigger}\n', LEFT)
+    (tmp_path / 'lit.yaml').write_text(text)
+    bench = Bench(tmp_path / 'lit.yaml')
+    yield bench
+    bench.close()
+
+
+def test_a_simulated_camera_answers_in_the_light_that_is_on(lit_bench):
+    bench, topic = lit_bench, 'left/image_raw'
+    bench.listen(Image, topic)
+    bench.present(first_bracket())
+    lights = {name: bench.cell.create_publisher(Bool, f'lights/{name}', LATCHED) for name in LIT}
+    assert bench.spin_until(lambda: all(p.get_subscription_count() for p in lights.values()))
+    shown = {}
+    for on in ((), ('dome',), ('bar',), ('dome', 'bar')):
+        for name, publisher in lights.items():
+            publisher.publish(Bool(data=name in on))
+        inputs = bench.sim._outputs._lights
+        assert bench.spin_until(lambda on=on, inputs=inputs: inputs._on == set(on))
+        bench.received.clear()
+        bench.trigger('left')
+        assert bench.spin_until(lambda: topic in bench.received)
+        shown[on] = image_from_msg(bench.received[topic][0]).pixels.mean()
+    assert shown[()] == shown['dome', 'bar'] == 0.0  # no shot is taken in these
+    assert shown['dome',] > 2 * shown['bar',] > 0.0

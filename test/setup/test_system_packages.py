@@ -53,6 +53,14 @@ def test_a_complete_module_needs_nothing(tmp_path):
     assert libraries_missing(tmp_path) == []
 
 
+def test_gazebos_parser_is_asked_for_where_no_version_of_it_is_found(monkeypatch):
+    installed = {'sdformat14': 'libsdformat14.so.14'}
+    monkeypatch.setattr(system_packages, 'find_library', installed.get)
+    assert system_packages.sdf_parser_missing() == []
+    installed.clear()
+    assert system_packages.sdf_parser_missing() == ['libsdformat12-12', 'sdformat-sdf']
+
+
 def test_without_the_right_to_install_the_one_command_to_type_is_given(tmp_path, monkeypatch):
     apt = tmp_path / 'apt-get'
     apt.write_text('#!/bin/sh\nexit 1\n')

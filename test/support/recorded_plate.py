@@ -13,7 +13,7 @@ from inspection_cell.cell import load_cell
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import Finding, Presence, PresenceStatus, ViewFindings, ViewStatus
 from inspection_cell.geometry import invert, rigid, transform_points
-from inspection_cell.observations import Image, Observation, Scan, ViewKey
+from inspection_cell.observations import Image, Observation, Scan, ShotImage, ViewKey
 from inspection_cell.pipeline import Pipeline
 from inspection_cell.recipe import load_recipe
 from inspection_cell.records.store import RecordStore
@@ -82,7 +82,9 @@ class SpotInspector:
         for row, column in np.argwhere(pixels == 255).tolist():
             box = np.array([column - 2.0, row - 2.0, column + 2.0, row + 2.0])
             spots.append(Finding('stain', 0.9, box_px=box))
-        files = write_images(self.evidence, observation, observation.data, pixels)
+        files = write_images(
+            self.evidence, observation, [ShotImage('', observation.data)], [pixels]
+        )
         return Told(
             ViewFindings(
                 observation.inspection_id,

@@ -168,6 +168,30 @@ def test_a_defect_on_the_seam_of_two_scans_is_one_region(part, field, scan_of):
     assert found.regions[0].area_mm2 > 0.5 * np.pi * 9
 
 
+def test_many_scans_show_what_each_of_them_shows(part, field, scan_of, scanner_pose):
+    """Where scans overlap the points lie denser: that must not make the others too sparse."""
+    clouds = clouds_of(part, scan_of, np.eye(4), (scanner_pose, *3 * (OTHER_SIDE,)))
+    limit = np.radians(75)
+    alone = [
+        examine(align([one], field, SURFACE), field, Limits((-0.3, 0.3)), max_incidence_rad=limit)
+        for one in clouds
+    ]
+    whole = align(clouds, field, SURFACE)
+    seen = examine(whole, field, Limits((-0.3, 0.3)), max_incidence_rad=limit).seen
+    assert seen[np.any([one.seen for one in alone], axis=0)].mean() > 0.995
+
+
+def test_a_scan_of_something_else_is_not_hidden_by_the_points_of_good_ones(part, field, scan_of):
+    clouds = clouds_of(part, scan_of, np.eye(4), (FROM_ABOVE, OTHER_SIDE))
+    other = np.random.default_rng(0).uniform(-1, 1, (3000, 3)) * (0.01, 0.01, 0.001)
+    other[:, 2] += 0.024  # 4 mm above the plate
+    points = transform_points(invert(OTHER_SIDE), other).astype(np.float32)
+    assert align(clouds, field, SURFACE).registered.ok
+    aligned = align([*clouds, Cloud(points, OTHER_SIDE, np.zeros(3))], field, SURFACE)
+    assert 'scan 3 of 3' in aligned.registered.reason
+    assert len(aligned.deviations.points) == 0
+
+
 def sheet(size_m=0.06, wall_m=1e-3):
     mesh = o3d.geometry.TriangleMesh.create_box(size_m, size_m, wall_m)
     mesh += o3d.geometry.TriangleMesh.create_box(0.01, 0.02, 0.02).translate((0.0, 0.0, wall_m))

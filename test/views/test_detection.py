@@ -1,14 +1,17 @@
 """Camera inspection from observation to findings, with a detector that answers as told."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
 
+from inspection_cell.cell import load_cell
 from inspection_cell.errors import DataError, ModelError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import Finding, Presence, PresenceStatus, ViewStatus
+from inspection_cell.locations import demo_cell
 from inspection_cell.observations import Image, Observation, Scan, ViewKey
 from inspection_cell.recipe import load_recipe
 from inspection_cell.views.annotation import annotate
@@ -24,7 +27,7 @@ class Told:
     classes = ('screw', 'missing_screw', 'scratch', 'stain')
     model_hash = 'f' * 64
 
-    def detect(self, images):
+    def detect(self, images, beside=0):
         return [self._one(int(image.pixels.reshape(-1)[0])) for image in images]
 
     def _one(self, value):
@@ -35,14 +38,15 @@ class Told:
         return Detections(np.array(boxes), np.array(scores), labels)
 
 
-def recipe(tmp_path, **detection):
+AT_ORIGIN = {'position_mm': [0, 0, 0], 'rpy_deg': [0, 0, 0]}
+
+
+def recipe(tmp_path, presentations=None, **detection):
     content = {
         'format': 1,
         'part_type': 'plate',
         'reference': 'none',
-        'presentations': {
-            'top': {'pose': {'position_mm': [0, 0, 0], 'rpy_deg': [0, 0, 0]}, 'sensors': ['left']}
-        },
+        'presentations': presentations or {'top': {'pose': AT_ORIGIN, 'sensors': ['left']}},
         'detection': {
             'model': 'm',
             'classes': {
@@ -162,77 +166,74 @@ def test_eight_bit_images_pass_unchanged():
     assert to_eight_bit(image) is image
 
 
-def test_a_views_findings_do_not_depend_on_the_other_views(tmp_path):
+def test_a_views_findings_do_not_depend_on_what_other_threads_look_at(tmp_path):
     inspector = DetectionInspector(recipe(tmp_path), None, Told(), None, steady_s=lambda: 0.0)
-    first, second = observation(picture(90)), observation(picture(0))
-    together = inspector.inspect_many([second, first])
-    alone = inspector.inspect(first)
-    assert [f.score for f in together[1].view_findings.findings] == [
-        f.score for f in alone.view_findings.findings
-    ]
-    assert together[0].view_findings.findings == ()
+    seen = [observation(picture(value)) for value in (90, 0) * 8]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(inspector.inspect, seen))
+    alone = [inspector.inspect(one) for one in seen]
+    for one, other in zip(together, alone, strict=True):
+        found, expected = one.view_findings.findings, other.view_findings.findings
+        assert [finding.score for finding in found] == [finding.score for finding in expected]
+    assert together[1].view_findings.findings == ()
 
 
 class Counting(Told):
     """Counts its calls, and fails as a broken runtime would when it is told to."""
 
     def __init__(self, error=None):
-        self.calls, self._error = [], error
+        self.calls, self.beside, self._error = [], [], error
 
-    def detect(self, images):
+    def detect(self, images, beside=0):
         self.calls.append(len(images))
+        self.beside.append(beside)
         if self._error is not None:
             raise self._error
-        return super().detect(images)
+        return super().detect(images, beside)
 
 
-def test_all_usable_views_reach_the_detector_in_one_call(tmp_path):
+def test_an_image_that_cannot_be_used_does_not_reach_the_detector(tmp_path):
     detector = Counting()
     inspector = DetectionInspector(recipe(tmp_path), None, detector, None)
     scan = Scan(np.zeros((3, 3), dtype=np.float32))
-    data = [picture(90), scan, picture(0), picture(4000, np.uint16, (60, 80)), picture(90)]
-    inspections = inspector.inspect_many(
-        [observation(one, f'a{index}') for index, one in enumerate(data)]
-    )
-    assert detector.calls == [4]
-    assert [one.view_findings.inspection_id for one in inspections] == [f'a{i}' for i in range(5)]
-    assert [one.view_findings.status for one in inspections] == [
-        ViewStatus.OK,
-        ViewStatus.MALFORMED,
-        *[ViewStatus.OK] * 3,
+    data = [picture(90), scan, picture(0), picture(4000, np.uint16, (60, 80))]
+    views = [inspector.inspect(observation(one)).view_findings for one in data]
+    assert detector.calls == [1, 1, 1]
+    assert [view.status for view in views] == [
+        *(ViewStatus.OK, ViewStatus.MALFORMED, ViewStatus.OK, ViewStatus.OK)
     ]
-    assert [len(one.view_findings.findings) for one in inspections] == [1, 0, 0, 1, 1]
+    assert [len(view.findings) for view in views] == [1, 0, 0, 1]
 
 
-def test_only_the_sensors_that_the_recipe_names_are_sliced_and_they_share_a_call(tmp_path):
+def test_only_the_sensors_that_the_recipe_names_are_sliced(tmp_path):
     detector = Counting()
     slicing = {'tile_px': 64, 'overlap_px': 8, 'sensors': ['left', 'right']}
     inspector = DetectionInspector(recipe(tmp_path, slicing=slicing), None, detector, None)
-    views = [
-        replace(observation(picture()), view=ViewKey('top', sensor))
-        for sensor in ('left', 'front', 'right', 'front')
-    ]
-    inspections = inspector.inspect_many(views)
-    assert sorted(detector.calls) == [2, 4]  # two whole images; two tiles of each sliced one
-    assert [one.view_findings.view.sensor for one in inspections] == [
-        *('left', 'front', 'right', 'front')
-    ]
-    assert len(inspections[1].view_findings.findings) == 1
+    for sensor in ('left', 'front', 'right'):
+        inspector.inspect(replace(observation(picture()), view=ViewKey('top', sensor)))
+    assert detector.calls == [2, 1, 2]  # two tiles of each sliced one
 
 
-def test_without_a_usable_image_the_detector_is_left_alone(tmp_path):
+def test_the_detector_is_told_how_many_cameras_look_at_the_same_time(tmp_path):
+    cell = load_cell(demo_cell())
+    together = {
+        'top': {'pose': AT_ORIGIN, 'sensors': ['left', 'right', 'scanner']},
+        'side': {'pose': AT_ORIGIN, 'sensors': ['left']},
+    }
+    demanding = recipe(tmp_path, presentations=together)
     detector = Counting()
-    inspector = DetectionInspector(recipe(tmp_path), None, detector, None)
-    assert inspector.inspect_many([]) == []
-    inspector.inspect(observation(Scan(np.zeros((3, 3), dtype=np.float32))))
-    assert detector.calls == []
+    inspector = DetectionInspector(demanding, None, detector, None, cell=cell)
+    for presentation in together:
+        key = ViewKey(presentation, 'left')
+        inspector.inspect(replace(observation(picture()), view=key))
+    assert detector.beside == [1, 0]
 
 
 def test_what_the_detector_raises_is_not_taken_for_a_clean_part(tmp_path):
     detector = Counting(RuntimeError('out of memory'))
     inspector = DetectionInspector(recipe(tmp_path), None, detector, None)
     with pytest.raises(RuntimeError, match='out of memory'):
-        inspector.inspect_many([observation(picture()), observation(picture())])
+        inspector.inspect(observation(picture()))
 
 
 class Outlining(Told):

@@ -97,7 +97,7 @@ class Truth:
     def __init__(self, taken, defects, outlines=False):
         self._taken, self._defects, self._outlines = taken, defects, outlines
 
-    def detect(self, images):
+    def detect(self, images, beside=0):
         return [self._one(image) for image in images]
 
     def _one(self, image):
@@ -130,7 +130,8 @@ def inspected(cell, recipe, reference, taken, detector):
         )
         for (pose, camera), picture in taken.items()
     ]
-    inspections = DetectionInspector(recipe, reference, detector, None).inspect_many(observations)
+    inspector = DetectionInspector(recipe, reference, detector, None)
+    inspections = [inspector.inspect(one) for one in observations]
     views = [inspection.view_findings for inspection in inspections]
     fused = fuse(recipe, cell, reference, views)
     verdict = judge(

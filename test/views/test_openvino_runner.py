@@ -1,6 +1,7 @@
 """OpenVINO exports without PyTorch give what Ultralytics gives on the same file."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -65,6 +66,18 @@ def test_an_image_gives_the_same_bytes_alone_and_in_any_company(detector, screws
             if image is screws:
                 assert_same_bytes(one, alone)
     assert_same_bytes(detector.detect([screws])[0], alone)
+
+
+def test_many_threads_may_call_and_each_gets_what_its_images_give_alone(exported, screws):
+    detector = load_export(exported, export_of(exported, 'openvino'), threads=2)
+    crops = [Image(np.ascontiguousarray(screws.pixels[:, : 160 + 32 * n])) for n in range(3)]
+    calls = [(crops, 0), (crops[::-1], 3), (crops[:1], 1), (crops[1:2] * 5, 1), (crops[2:], 0)] * 3
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda call: detector.detect(*call), calls, timeout=60))
+    alone = {id(crop): detector.detect([crop])[0] for crop in crops}
+    for (images, _), ones in zip(calls, found, strict=True):
+        for image, one in zip(images, ones, strict=True):
+            assert_same_bytes(one, alone[id(image)])
 
 
 def test_many_shapes_in_turn_give_what_each_gave_first(exported, screws):

@@ -7,6 +7,7 @@ import pytest
 
 from inspection_cell.cell import Cell, load_cell
 from inspection_cell.detection_file import Slicing
+from inspection_cell.errors import ModelError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.locations import demo_cell, demo_recipes, share_folder
 from inspection_cell.observations import Image, Observation, ViewKey
@@ -23,14 +24,16 @@ CLASSES = ('screw', 'missing_screw', 'scratch', 'stain')
 
 @dataclass
 class Noting:
-    """Sees nothing, and remembers the sizes that it was shown together."""
+    """Sees nothing; remembers the sizes that it was shown together, and beside how many."""
 
     backend: str = 'none'
     classes: tuple[str, ...] = CLASSES
     model_hash: str = 'ab' * 32
     shown: list[list[tuple[int, ...]]] = field(default_factory=list)
+    beside: list[int] = field(default_factory=list)
 
-    def detect(self, images):
+    def detect(self, images, beside=0):
+        self.beside.append(beside)
         self.shown.append([image.pixels.shape[:2] for image in images])
         return [Detections(np.zeros((0, 4)), np.zeros(0), ()) for _ in images]
 
@@ -61,60 +64,52 @@ def recipes():
     return [load_recipe(path) for path in demo_recipes()]
 
 
+def with_detection(recipe, **changed):
+    detection = recipe.file.detection.model_copy(update=changed)
+    return replace(recipe, file=recipe.file.model_copy(update={'detection': detection}))
+
+
 def test_one_detector_serves_all_part_types_and_has_seen_images(cell, tmp_path, loaded):
-    models = running(cell, tmp_path, *recipes())
+    bracket, ring = recipes()
+    models = running(cell, tmp_path, bracket, ring)
     (detector,) = loaded
     assert detector.shown
-    by_camera = {models.inspector('i', 'bracket', name) for name in cell.cameras}
-    assert len(by_camera) == 1  # so that their images go in one call
-    assert models.inspector('i', 'ring', 'left') not in by_camera
+    first = models.inspector('i', bracket.sha256)
+    assert models.inspector('i', bracket.sha256) is first
+    assert models.inspector('i', ring.sha256) is not first
+    assert models.inspector('i', 'no such recipe') is None
 
 
 def test_whole_images_are_warm_where_the_recipe_asks_for_them(cell, tmp_path, loaded):
-    bracket = recipes()[0]
-    detection = bracket.file.detection.model_copy(update={'window': 'image'})
-    running(
-        cell,
-        tmp_path,
-        replace(bracket, file=bracket.file.model_copy(update={'detection': detection})),
-    )
-    assert loaded[0].shown[:2] == [[(960, 1280)], [(960, 1280)] * 3]
+    running(cell, tmp_path, with_detection(recipes()[0], window='image'))
+    assert {size for call in loaded[0].shown for size in call} == {(960, 1280)}
 
 
-def test_the_parts_windows_are_warm_alone_and_as_they_come_together(cell, tmp_path, loaded):
+def test_the_parts_windows_are_warm_for_as_many_cameras_as_look_together(cell, tmp_path, loaded):
     bracket = recipes()[0]
     running(cell, tmp_path, bracket)
     windows = PartWindows(bracket, load_reference(bracket))
+    expected = []
     for name, held in bracket.file.presentations.items():
         looking = [cell.cameras[sensor] for sensor in held.sensors if sensor in cell.cameras]
-        sizes = [
-            windows.size(name, camera.intrinsics.value(), camera.pose.transform())
-            for camera in looking
-        ]
-        shapes = [(height, width) for width, height in sizes]
-        assert shapes in loaded[0].shown
-        assert all([shape] in loaded[0].shown for shape in shapes)
+        for camera in looking:
+            intrinsics, pose = camera.intrinsics.value(), camera.pose.transform()
+            width, height = windows.size(name, intrinsics, pose)
+            expected.append(((height, width), len(looking) - 1))
+    seen = [call[0] for call in loaded[0].shown]
+    assert list(zip(seen, loaded[0].beside, strict=True)) == expected
 
 
-def test_cameras_on_tiles_share_a_call_of_their_own_and_tiles_are_warm_too(cell, tmp_path, loaded):
-    bracket = recipes()[0]
+def test_only_the_cameras_on_tiles_are_warmed_with_tiles(cell, tmp_path, loaded):
     slicing = Slicing(tile_px=640, overlap_px=64, sensors=('left', 'right'))
-    detection = bracket.file.detection.model_copy(update={'slicing': slicing})
-    bracket = replace(bracket, file=bracket.file.model_copy(update={'detection': detection}))
-    models = running(cell, tmp_path, bracket)
-    left, right, front = (
-        models.inspector('i', 'bracket', name) for name in ('left', 'right', 'front')
-    )
-    assert left is right is not front
+    running(cell, tmp_path, with_detection(recipes()[0], slicing=slicing))
     assert {(640, 640), (768, 896)} <= {size for call in loaded[0].shown for size in call}
 
 
 def test_an_image_is_cut_into_tiles_once(cell, tmp_path, loaded):
-    bracket = recipes()[0]
     slicing = Slicing(tile_px=640, overlap_px=64, sensors=('left',), labels=('scratch',))
-    detection = bracket.file.detection.model_copy(update={'slicing': slicing})
-    bracket = replace(bracket, file=bracket.file.model_copy(update={'detection': detection}))
-    inspector = running(cell, tmp_path, bracket).inspector('i', 'bracket', 'left')
+    bracket = with_detection(recipes()[0], slicing=slicing)
+    inspector = running(cell, tmp_path, bracket).inspector('i', bracket.sha256)
     loaded[0].shown.clear()
     held = bracket.file.presentations['top'].pose.transform()
     camera = cell.cameras['left'].pose.transform()
@@ -124,21 +119,52 @@ def test_an_image_is_cut_into_tiles_once(cell, tmp_path, loaded):
 
 
 def test_an_inspection_keeps_its_model_until_many_others_have_begun(cell, tmp_path, loaded):
-    models = running(cell, tmp_path, *recipes())
-    first = models.inspector('i-0', 'bracket', 'left')
+    bracket, ring = recipes()
+    models = running(cell, tmp_path, bracket, ring)
+    first = models.inspector('i-0', bracket.sha256)
     models.put(models.load('bracket', MODEL))
-    assert models.inspector('i-0', 'bracket', 'right') is first
-    new = models.inspector('i-1', 'bracket', 'left')
+    assert models.inspector('i-0', bracket.sha256) is first
+    new = models.inspector('i-1', bracket.sha256)
     assert new is not first
     for number in range(2, 2 + INSPECTIONS_KEPT):
-        assert models.inspector(f'i-{number}', 'bracket', 'left') is new
+        assert models.inspector(f'i-{number}', bracket.sha256) is new
     assert len(models._bound) == INSPECTIONS_KEPT
 
 
-def test_a_detector_in_work_is_not_entered_while_another_part_type_joins_it(
-    cell, tmp_path, loaded
-):
-    models = running(cell, tmp_path, *recipes())
-    before = len(loaded[0].shown)
-    models.put(models.load('ring'))
-    assert (len(loaded), len(loaded[0].shown)) == (1, before)
+def changed(recipe):
+    return replace(recipe, sha256='c' * 64)
+
+
+def test_both_recipes_of_a_part_type_run_while_one_takes_the_others_place(cell, tmp_path, loaded):
+    bracket, ring = recipes()
+    models = running(cell, tmp_path, bracket, ring)
+    before = models.inspector('i-0', bracket.sha256)
+    new = models.make(changed(bracket))
+    models.hold([*models.running, new])
+    assert models.inspector('i-0', bracket.sha256) is before
+    assert models.inspector('i-1', new.recipe.sha256) not in (None, before)
+    assert len(loaded) == 1  # the same network serves both
+    with pytest.raises(ModelError, match='is being exchanged'):
+        models.load('bracket')
+    models.hold([model for model in models.running if model.recipe is not bracket])
+    assert models.inspector('i-2', bracket.sha256) is None
+    assert models.load('bracket').recipe.sha256 == new.recipe.sha256
+
+
+def test_a_model_that_comes_after_its_recipe_has_gone_is_not_put(cell, tmp_path, loaded):
+    bracket, ring = recipes()
+    models = running(cell, tmp_path, bracket, ring)
+    late = models.load('bracket', MODEL)
+    models.hold([model for model in models.running if model.part_type == 'ring'])
+    assert not models.put(late)
+    assert models.inspector('i', bracket.sha256) is None
+
+
+def test_a_model_that_was_put_stays_when_recipes_come_and_go(cell, tmp_path, loaded):
+    bracket, ring = recipes()
+    models = running(cell, tmp_path, bracket, ring)
+    made = models.running
+    assert models.put(models.load('bracket', MODEL))
+    swapped = models.inspector('i-1', bracket.sha256)
+    models.hold(made)
+    assert models.inspector('i-2', bracket.sha256) is swapped is not made[0].inspector

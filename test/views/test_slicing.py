@@ -33,7 +33,7 @@ class BlobDetector:
         self.calls: list[int] = []
         self._outlines = outlines
 
-    def detect(self, images: Sequence[Image]) -> list[Detections]:
+    def detect(self, images: Sequence[Image], beside: int = 0) -> list[Detections]:
         self.calls.append(len(images))
         return [self._one(image.pixels) for image in images]
 

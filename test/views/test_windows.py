@@ -38,7 +38,7 @@ class Bright:
     def __init__(self):
         self.seen = []
 
-    def detect(self, images):
+    def detect(self, images, beside=0):
         self.seen += [image.pixels.shape[:2] for image in images]
         return [self._one(image.pixels[..., 0]) for image in images]
 
@@ -86,7 +86,7 @@ def shown(stain_px=(700, 500), off_m=(0.0, 0.0, 0.0), camera=CAMERA):
 def inspected(recipe, *observations):
     detector = Bright()
     inspector = DetectionInspector(recipe, block(), detector, None)
-    views = [one.view_findings for one in inspector.inspect_many(observations)]
+    views = [inspector.inspect(one).view_findings for one in observations]
     return detector.seen, views
 
 

@@ -36,7 +36,13 @@ def deadline_s() -> float:
 
 
 @pytest.fixture
-def scanner_cell(tmp_path, deadline_s) -> ScannerCell:
+def surface() -> dict[str, object]:
+    """What the recipes' section `surface` says beside what it says in the demo."""
+    return {}
+
+
+@pytest.fixture
+def scanner_cell(tmp_path, deadline_s, surface) -> ScannerCell:
     content = yaml.safe_load(demo_cell().read_text())
     content['name'] = 'scanner_cell'
     content['sensors'] = {'scanner': content['sensors']['scanner']}
@@ -44,12 +50,13 @@ def scanner_cell(tmp_path, deadline_s) -> ScannerCell:
     content['limits'] = {'min_free_disk_mb': 0.0}
     cell = tmp_path / 'cell.yaml'
     cell.write_text(yaml.safe_dump(content))
-    recipes = tuple(reduced(path, tmp_path) for path in demo_recipes())
+    recipes = tuple(reduced(path, tmp_path, surface) for path in demo_recipes())
     return ScannerCell(cell, recipes, tmp_path / 'data')
 
 
-def reduced(path: Path, folder: Path) -> Path:
+def reduced(path: Path, folder: Path, surface: dict[str, object]) -> Path:
     content = yaml.safe_load(path.read_text())
+    content['surface'] |= surface
     for section in ('detection', 'silhouette'):
         content.pop(section, None)
     content['coverage']['minimum'] = 0.3  # what the scanner alone sees
@@ -57,7 +64,7 @@ def reduced(path: Path, folder: Path) -> Path:
     for presentation in content['presentations'].values():
         presentation['sensors'] = ['scanner']
     recipe = folder / f'{content["part_type"]}.yaml'
-    recipe.write_text(yaml.safe_dump(content))
+    recipe.write_text(yaml.safe_dump(content, sort_keys=False))  # presentations in their order
     return recipe
 
 

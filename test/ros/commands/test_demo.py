@@ -3,6 +3,7 @@ import os
 import signal
 
 import pytest
+import yaml
 from waiting import wait_until
 
 from inspection_cell.recipe import load_recipe
@@ -39,6 +40,28 @@ def test_every_simulated_part_gets_a_verdict_a_record_and_a_place(
             for file in view.evidence:
                 assert (scanner_cell.data_dir / file.name).is_file()
     assert (nodes(), shared_memory()) == ({}, set())
+
+
+@pytest.fixture
+def led_by_program(scanner_cell):
+    content = yaml.safe_load(scanner_cell.cell.read_text())
+    content['robot'] |= {'led_by': 'program'}
+    scanner_cell.cell.write_text(yaml.safe_dump(content))
+
+
+def test_a_robot_whose_program_leads_has_its_parts_inspected_and_puts_them_away(
+    command, scanner_cell, led_by_program, nodes
+):
+    demo = command('demo', '--parts', 2, '--seed', 1, *scanner_cell.options, '--json')
+    status, stdout, stderr = finished(demo)
+    assert status == 0, stderr
+    summary = json.loads(stdout.splitlines()[-1])
+    assert (summary['parts'], summary['escapes'], summary['unknown']) == (2, 0, 0)
+    store = RecordStore(scanner_cell.data_dir)
+    records = store.list()
+    store.close()
+    assert all(record.disposition.confirmed for record in records)  # by part_placed
+    assert nodes() == {}
 
 
 def test_ctrl_c_ends_everything_without_a_trace(command, scanner_cell, nodes, shared_memory):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import rclpy
 from inspection_cell_msgs.msg import Verdict
+from launch_service import LAUNCH
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from ros_processes import processes_of
@@ -22,17 +23,6 @@ from inspection_cell.nodes.qos import RELIABLE
 pytest.importorskip('launch_ros', reason='comes with an installed ROS 2 only')
 
 HERE = Path(__file__).parent
-LAUNCH = """
-import sys
-from launch import LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-service = LaunchService()
-service.include_launch_description(
-    IncludeLaunchDescription(PythonLaunchDescriptionSource(sys.argv[1]))
-)
-sys.exit(service.run())
-"""
 
 
 @pytest.fixture
@@ -101,13 +91,16 @@ def test_two_cells_in_one_bringup_each_give_their_own_verdicts_and_leave_nothing
     ours = {*MALLOC_SETTINGS, *PROFILE_VARIABLES}
     assert {name for name in ours if name in beside} == {n for n in ours if n in os.environ}
 
+    def first():
+        return [pid for pid, words in processes_of(ros_domain).items() if '__ns:=/one' in words]
+
     running = processes_of(ros_domain)
     assert sum('one_process' in words[1] for words in running.values()) == 1
-    first = [pid for pid, words in running.items() if '__ns:=/one' in words]
-    assert len(first) == 5  # with the simulator; the client has ended
-    for pid in first:
+    assert wait_until(lambda: len(first()) == 5)  # with the simulator; the client ends
+    ended = {*first()}
+    for pid in ended:
         os.kill(pid, signal.SIGINT)
-    assert wait_until(lambda: not {*first} & {*processes_of(ros_domain)}, 110.0)
+    assert wait_until(lambda: not ended & {*processes_of(ros_domain)}, 110.0)
     assert bringup.poll() is None  # the bringup outlives our nodes, and so does the other cell
     assert any('__ns:=/two' in words for words in processes_of(ros_domain).values())
 

@@ -16,6 +16,9 @@ from inspection_cell.sim.station import Station
 from inspection_cell.stored_parts import observations, read_stored_parts
 from inspection_cell.views.surface import SurfaceInspector
 
+TOGETHER = {'together': ['scanner']}
+ALONE = {'scanner at top', 'scanner at tilted'}
+
 
 @pytest.fixture
 def stored(scanner_cell, tmp_path):
@@ -64,8 +67,9 @@ def in_core(scanner_cell, stored, part_id, data_dir):
     return verdict
 
 
+@pytest.mark.parametrize('surface', [{}, TOGETHER], ids=['each', 'together'])
 def test_stored_parts_get_the_same_verdict_from_the_nodes_and_from_the_core(
-    command, scanner_cell, stored, tmp_path
+    command, scanner_cell, stored, tmp_path, surface
 ):
     summary = replayed(command, scanner_cell, stored)
     assert (summary['parts'], summary['good'], summary['defective']) == (2, 1, 1)
@@ -75,11 +79,14 @@ def test_stored_parts_get_the_same_verdict_from_the_nodes_and_from_the_core(
         assert entry['decision'] == verdict.decision.name
         assert entry['reasons'] == [reason.text for reason in verdict.reasons]
         assert [d['label'] for d in entry['defects']] == [d.label for d in verdict.defects]
+        sources = {str(source.view) for d in verdict.defects for source in d.sources}
+        assert sources <= ({'scanner at top+tilted'} if surface else ALONE)
         for told, defect in zip(entry['defects'], verdict.defects, strict=True):
             assert told['position_mm'] == pytest.approx(defect.position_m * 1000.0, abs=2e-3)
             assert told['peak_mm'] == pytest.approx(defect.peak_mm, abs=2e-3)
 
 
+@pytest.mark.parametrize('surface', [{}, TOGETHER], ids=['each', 'together'])
 @pytest.mark.parametrize('deadline_s', [5.0])
 def test_a_view_without_a_stored_frame_is_missing_and_the_part_is_not_accepted(
     command, scanner_cell, stored

@@ -20,7 +20,7 @@ from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Empty
 
 from inspection_cell.cell import load_cell
-from inspection_cell.geometry import Intrinsics, invert
+from inspection_cell.geometry import Intrinsics, Transform, invert
 from inspection_cell.nodes.conversions.poses import stamp_to_msg
 from inspection_cell.nodes.conversions.sensor_data import scan_to_msg
 from inspection_cell.nodes.qos import RELIABLE, SENSOR_RELIABLE
@@ -70,6 +70,14 @@ class Files:
         assert old in text
         self.cell.write_text(text.replace(old, new))
 
+    def hold_twice(self) -> None:
+        """Have the plate scanned in two presentations, and judged as one surface."""
+        pose = '    pose: {position_mm: [0, 0, 200], rpy_deg: [0, 0, 0]}\n    sensors: [scanner]\n'
+        text = self.recipe.read_text()
+        assert pose in text
+        text = text.replace(pose, f'{pose}  again:\n{pose}')
+        self.recipe.write_text(text.replace('0.3]}', '0.3], together: [scanner]}'))
+
     def arguments(self, *more: str) -> list[str]:
         parameters = [
             f'cell:={self.cell}',
@@ -79,12 +87,16 @@ class Files:
         ]
         return ['--ros-args', *(word for given in parameters for word in ('-p', given))]
 
-    def scan(self, dent_mm: float = 0.0) -> Scan:
-        """What the scanner sees of the plate, with a dent in the middle of its top."""
+    def scan(self, dent_mm: float = 0.0, sensor_to_cell: Transform | None = None) -> Scan:
+        """What the scanner sees of the plate, with a dent in the middle of its top.
+
+        It stands where the cell says, or at `sensor_to_cell`.
+        """
         cell, recipe = load_cell(self.cell), load_recipe(self.recipe)
         reference = load_reference(recipe)
         assert isinstance(reference, ReferenceMesh)
-        sensor_to_cell = cell.scanners['scanner'].pose.transform()
+        if sensor_to_cell is None:
+            sensor_to_cell = cell.scanners['scanner'].pose.transform()
         part_to_cell = recipe.file.presentations['top'].pose.transform()
         part_to_sensor = invert(sensor_to_cell) @ part_to_cell
         columns, rows = np.meshgrid(np.arange(CAMERA.width), np.arange(CAMERA.height))

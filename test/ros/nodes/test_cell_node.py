@@ -1,5 +1,7 @@
 """cell_node with the real surface_node and reject_node: parts in, verdicts out."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
@@ -12,12 +14,14 @@ from inspection_cell_msgs.msg import (
     Disposition,
     Release,
     Verdict,
+    ViewFindings,
 )
 from rclpy.action import ActionClient
 
 from inspection_cell.cell import load_cell
 from inspection_cell.disposition import Action
 from inspection_cell.evidence import EvidenceFolder
+from inspection_cell.explanation import explain
 from inspection_cell.nodes.cell_node import CellNode
 from inspection_cell.nodes.conversions.sensor_data import scan_to_msg
 from inspection_cell.nodes.conversions.verdicts import verdict_from_msg
@@ -294,3 +298,74 @@ def test_a_cell_that_only_watches_judges_and_records_and_releases_nothing(
     store = RecordStore(files.data)
     assert [record.verdict.decision.name for record in store.list()] == ['ACCEPT'] * 3
     store.close()
+
+
+@pytest.fixture
+def twice(make_world, robot_side, files):
+    """A line that scans each plate in two presentations and judges both scans together."""
+    files.edit('inspect_s: 10', 'inspect_s: 2')
+    files.hold_twice()
+    return Line(make_world(), robot_side(files.scan()))
+
+
+def test_two_scans_of_a_plate_are_judged_as_one_surface(twice, files):
+    verdict = twice.inspect('good').result.verdict
+    assert verdict.decision.value == Decision.ACCEPT, verdict.reasons
+    assert [view.presentation for view in verdict.views] == ['top', 'again', 'top+again']
+    twice.robot.scan = files.scan(dent_mm=0.8)
+    verdict = twice.inspect('dented').result.verdict
+    assert verdict.decision.value == Decision.REJECT
+    (dent,) = verdict.defects
+    assert [source.presentation for source in dent.sources] == ['top+again']
+    told = explain(recorded(twice, verdict), files.data)
+    assert 'one surface of scanner at top and scanner at again' in told.views[2].evidence
+    assert [one.view for one in told.defects[0].seen_by] == ['scanner at top+again']
+
+
+def test_scans_that_are_not_judged_together_in_time_are_late_and_nothing_is_accepted(
+    twice, monkeypatch
+):
+    goes_on = Event()
+    monkeypatch.setattr(SurfaceInspector, 'inspect_together', lambda *_: goes_on.wait(30))
+    verdict = twice.inspect().result.verdict
+    goes_on.set()
+    assert verdict.decision.value == Decision.UNKNOWN
+    assert codes(verdict)[0] == 'view_late'
+    assert 'not judged together within 2 s' in verdict.reasons[0].text
+
+
+def test_a_joint_inspection_that_fails_is_an_error_of_its_view(twice, monkeypatch):
+    def fail(*_):
+        raise RuntimeError('out of memory')
+
+    monkeypatch.setattr(SurfaceInspector, 'inspect_together', fail)
+    verdict = twice.inspect().result.verdict
+    assert verdict.decision.value == Decision.UNKNOWN
+    assert 'out of memory' in verdict.reasons[0].text
+
+
+def test_scans_of_a_part_that_is_given_up_are_let_go(make_world, robot_side, files):
+    class Refusing(robot_side):
+        def _present(self, goal):
+            if goal.request.presentation == 'again':
+                self.refuse_with = 'the gripper lost the part'
+            return super()._present(goal)
+
+    files.hold_twice()
+    line = Line(make_world(), Refusing(files.scan()))
+    together = line.nodes['SurfaceNode']._together
+    findings = line.world.hear(ViewFindings, 'findings')
+    assert line.inspect().status == GoalStatus.STATUS_ABORTED
+    line.world.until(lambda: findings)
+    line.world.until(lambda: together.waiting == 0)
+    assert [msg.presentation for msg in findings] == ['top']
+
+
+def test_without_an_inspector_scans_that_are_judged_together_are_missing(
+    make_world, robot_side, files
+):
+    files.hold_twice()
+    line = Line(make_world(), robot_side(files.scan()), without={SurfaceNode})
+    verdict = line.inspect().result.verdict
+    assert verdict.decision.value == Decision.UNKNOWN
+    assert set(codes(verdict)) == {'view_missing', 'no_part', 'coverage'}

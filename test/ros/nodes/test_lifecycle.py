@@ -33,10 +33,15 @@ ENDS = {
     INACTIVE: ('configure',),
     ACTIVE: ('configure', 'activate'),
 }
+# What the simulated scanner needs to know beside what the others do.
+LENS = 'intrinsics: {width: 64, height: 48, fx: 100, fy: 100, cx: 31.5, cy: 23.5}'
 CLASSES = {
     'cell_node': 'CellNode',
+    'detection_node': 'DetectionNode',
+    'process_node': 'ProcessNode',
     'program_node': 'ProgramNode',
     'reject_node': 'RejectNode',
+    'sim_node': 'SimNode',
     'surface_node': 'SurfaceNode',
     'view_node': 'ViewNode',
 }
@@ -47,7 +52,12 @@ class Managed:
 
     def __init__(self, world, name):
         module = import_module(f'inspection_cell.nodes.{name}')
-        self.node = getattr(module, CLASSES[name])()
+        given = ()
+        if name == 'sim_node':
+            if LENS not in world.files.cell.read_text():
+                world.files.edit('kind: scanner', f'kind: scanner\n    {LENS}')
+            given = (name, module.SimParams)
+        self.node = getattr(module, CLASSES[name])(*given)
         self._world = world
         world.executor.add_node(self.node)
         world.nodes.append(self.node)

@@ -1,6 +1,7 @@
 """view_node: verdicts in, markers and frames out, while somebody looks."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,9 +28,10 @@ from inspection_cell.recipe import load_recipe
 from inspection_cell.shown_topics import shown_topics
 
 
-def verdict(part_id='p-1', part_type='plate'):
+def verdict(part_id, recipe, part_type='plate'):
     reason = Reason('no_part', 'no view proves that this part was there')
-    return Verdict(f'i-{part_id}', part_id, part_type, Decision.UNKNOWN, (reason,))
+    made = Verdict(f'i-{part_id}', part_id, part_type, Decision.UNKNOWN, (reason,))
+    return replace(made, recipe_hash=load_recipe(recipe).sha256 if part_type == 'plate' else '')
 
 
 class Stage:
@@ -42,7 +44,8 @@ class Stage:
 
     def send(self, *part_ids, **given):
         for part_id in part_ids:
-            self.verdicts.publish(verdict_to_msg(verdict(part_id, **given)))
+            made = verdict(part_id, self.world.files.recipe, **given)
+            self.verdicts.publish(verdict_to_msg(made))
 
     def look(self):
         """Not by `hear`: what a failed wait prints would be megabytes of triangles."""
@@ -133,7 +136,7 @@ def test_markers_that_are_old_when_they_are_done_are_dropped(stage, markings):
 def test_a_verdict_that_cannot_be_shown_is_told_and_the_next_one_is_shown(stage, capfd):
     stage.looked_at().send('p-1', part_type='ring')
     stage.world.until(lambda: "no recipe 'ring'" in capfd.readouterr().err)
-    broken = verdict_to_msg(verdict('p-2'))
+    broken = verdict_to_msg(verdict('p-2', stage.world.files.recipe))
     broken.decision.value = 99
     stage.verdicts.publish(broken)
     stage.world.until(lambda: 'expected one of' in capfd.readouterr().err)

@@ -1,10 +1,12 @@
-"""A worker hands over what waits together, and only the guilty job fails."""
+"""A worker does its jobs in its threads; a job that fails fails alone."""
 
 import threading
 
 import pytest
 
-from inspection_cell.nodes.worker import Worker, one_by_one
+from inspection_cell.nodes.worker import Worker
+
+WAIT_S = 10
 
 
 class Log:
@@ -16,102 +18,109 @@ class Log:
         return True
 
 
-class Line:
-    """A worker whose first job waits until the others are in the queue."""
+class Ended:
+    """Counts jobs until all have ended, well or not."""
 
-    def __init__(self, work, at_once):
-        self.failed, self.release, self.started = [], threading.Event(), threading.Event()
-        self.work = work
-        self.worker = Worker('tester', 5, self._work, self._failed, Log(), at_once)
-        self.worker.submit('first')
-        assert self.started.wait(10)
+    def __init__(self, expected):
+        self.done, self.failed, self._left = [], [], threading.Semaphore(0)
+        self._expected = expected
 
-    def _work(self, jobs):
-        self.started.set()
-        assert self.release.wait(10)
-        yield from self.work(jobs)
+    def well(self, job):
+        self.done.append(job)
+        self._left.release()
 
-    def _failed(self, job, why):
+    def badly(self, job, why):
         self.failed.append((job, why))
+        self._left.release()
 
-    def finish(self, jobs):
-        for job in jobs:
-            assert self.worker.submit(job)
-        self.release.set()
-        ended = threading.Event()
-        work, self.work = self.work, lambda given: self._until_end(work, given, ended)
-        assert self.worker.submit('end')
-        assert ended.wait(10)
-        self.worker.stop()
-
-    @staticmethod
-    def _until_end(work, jobs, ended):
-        yield from work([job for job in jobs if job != 'end'])
-        if 'end' in jobs:
-            ended.set()
-            yield 'end'
+    def wait(self):
+        for _ in range(self._expected):
+            assert self._left.acquire(timeout=WAIT_S)
 
 
-def test_jobs_that_wait_are_handed_over_together_up_to_the_bound():
-    together = []
-
-    def work(jobs):
-        together.append(list(jobs))
-        yield from jobs
-
-    Line(work, at_once=3).finish(['a', 'b', 'c', 'd'])
-    assert together[:2] == [['first'], ['a', 'b', 'c']]
-    assert together[2] == ['d']
+def test_one_thread_does_the_jobs_in_their_order():
+    ended = Ended(5)
+    worker = Worker('tester', 5, ended.well, ended.badly, Log())
+    for job in 'abcde':
+        assert worker.submit(job)
+    ended.wait()
+    worker.stop()
+    assert ended.done == list('abcde')
 
 
-def test_one_bad_job_fails_alone_and_no_other_is_done_twice():
-    done = []
-
-    def work(jobs):
-        for job in jobs:
-            if job == 'bad':
-                raise ValueError(job)
-            done.append(job)
-            yield job
-
-    line = Line(work, at_once=5)
-    line.finish(['a', 'bad', 'b'])
-    assert done == ['first', 'a', 'b']
-    assert line.failed == [('bad', 'ValueError: bad')]
-
-
-def test_what_fails_after_a_job_was_done_does_not_undo_it():
-    def work(jobs):
-        yield from jobs
-        if 'a' in jobs:
-            raise RuntimeError('nobody could be shown the picture')
-
-    line = Line(work, at_once=1)
-    line.finish(['a'])
-    assert line.failed == []
-
-
-@pytest.mark.parametrize('at_once', [1, 2])
-def test_a_worker_survives_failing_jobs_tells_about_them_and_refuses_when_full(at_once):
-    done, failed, release, taken = [], [], threading.Event(), threading.Event()
+def test_several_threads_work_at_the_same_time_and_no_more_of_them():
+    together, ended = threading.Barrier(3), Ended(6)
 
     def work(job):
-        taken.set()
-        release.wait(10)
-        if not job:
-            raise ValueError('zero')
+        together.wait(WAIT_S)  # breaks unless three come
+        ended.well(job)
+
+    worker = Worker('tester', 6, work, ended.badly, Log(), threads=3)
+    for job in range(6):
+        assert worker.submit(job)
+    ended.wait()
+    worker.stop()
+    assert sorted(ended.done) == list(range(6))
+
+
+@pytest.mark.parametrize('threads', [1, 2])
+def test_one_bad_job_fails_alone_and_no_other_is_done_twice(threads):
+    ended, log = Ended(3), Log()
+
+    def work(job):
+        if job == 'bad':
+            raise ValueError(job)
+        ended.well(job)
+
+    worker = Worker('tester', 5, work, ended.badly, log, threads)
+    for job in ('a', 'bad', 'b'):
+        assert worker.submit(job)
+    ended.wait()
+    worker.stop()
+    assert sorted(ended.done) == ['a', 'b']
+    assert ended.failed == [('bad', 'ValueError: bad')]
+    assert 'Traceback' in log.lines[0]
+
+
+@pytest.mark.parametrize('threads', [1, 3])
+def test_jobs_are_refused_when_too_many_wait(threads):
+    release, begun = threading.Event(), threading.Semaphore(0)
+
+    def work(_job):
+        begun.release()
+        assert release.wait(WAIT_S)
+
+    worker = Worker('tester', 2, work, lambda _job, _why: None, Log(), threads)
+    for job in range(threads):
+        assert worker.submit(job)
+        assert begun.acquire(timeout=WAIT_S)
+    assert worker.submit('waits')
+    assert worker.submit('waits too')
+    assert not worker.submit('one too many')
+    assert worker.waiting == 2
+    release.set()
+    worker.stop()
+
+
+@pytest.mark.parametrize('waiting', [0, 1, 2])
+def test_stopping_ends_all_threads_and_drops_what_waits(waiting):
+    release, begun, done = threading.Event(), threading.Semaphore(0), []
+
+    def work(job):
+        begun.release()
+        assert release.wait(WAIT_S)
         done.append(job)
 
-    worker = Worker(
-        'tester', 2, one_by_one(work), lambda job, why: failed.append((job, why)), Log(), at_once
-    )
-    assert worker.submit(0)
-    assert taken.wait(10)
-    assert worker.submit(1)
-    assert worker.submit(2)
-    assert not worker.submit(3)
+    worker = Worker('stopped', 2, work, lambda _job, _why: None, Log(), threads=4)
+    assert worker.submit('in work')
+    assert begun.acquire(timeout=WAIT_S)
+    others = [worker.submit(f'waits {number}') for number in range(waiting)]
+    assert all(others)
+    for _ in range(waiting):
+        assert begun.acquire(timeout=WAIT_S)
+    stopping = threading.Thread(target=worker.stop)
+    stopping.start()
     release.set()
-    while len(done) < 2:
-        pass
-    worker.stop()
-    assert (done, failed) == ([1, 2], [(0, 'ValueError: zero')])
+    stopping.join(WAIT_S)
+    assert not [one for one in threading.enumerate() if one.name.startswith('stopped')]
+    assert 'in work' in done

@@ -131,7 +131,7 @@ def test_a_model_that_is_ready_too_late_is_not_used(
     assert (answer.success, answer.model_hash) == (False, hashes['model'])
     assert 'was not loaded within 0.2 s' in answer.message
     held[1].set()
-    bench.world.until(lambda: not bench.node._swap._loading.is_alive())
+    bench.world.until(lambda: not bench.node._swap._loading.is_busy)
     assert look(bench, pictures.recipe, 'i-1') == {hashes['model']}
 
 

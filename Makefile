@@ -16,7 +16,7 @@ demo: setup
 
 test: setup
 	$(RUN) pytest -n auto
-	$(RUN) pytest test/ros
+	$(RUN) pytest -n 2 --dist loadfile test/ros
 
 lint: setup
 	$(RUN) ruff check

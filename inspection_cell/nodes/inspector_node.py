@@ -34,7 +34,7 @@ from inspection_cell.nodes.worker import Worker
 from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe
 
-EXPIRE_PERIOD_S = 0.02
+EXPIRE_PERIOD_S = 0.05
 FOLLOW_PERIOD_S = 0.5
 
 M = TypeVar('M')

@@ -26,7 +26,7 @@ from inspection_cell.nodes.qos import LATCHED, RELIABLE, publisher_events
 from inspection_cell.nodes.run import ManagedNode, run
 from inspection_cell.nodes.watch import CellWatch
 
-TICK_S = 0.005
+TICK_S = 0.02  # of what nobody says: waits that are over. Permits and parts act at once
 
 
 class RejectNode(ManagedNode[CellParams]):

@@ -92,6 +92,8 @@ class OpenVinoRunner:
             'INFERENCE_PRECISION_HINT': self._compute_type,
             'NUM_STREAMS': streams,
             'INFERENCE_NUM_THREADS': self._threads,
+            # Pinned, the first threads of networks for different shapes share one core.
+            'ENABLE_CPU_PINNING': False,
         }
         compiled = self._core.compile_model(network, 'CPU', settings)
         requests: Requests = queue.LifoQueue()

@@ -3,7 +3,7 @@ PYTHON ?= python3
 DEMO ?= --parts 20
 RUN = sh setup/run.sh
 
-.PHONY: setup edge demo test lint clean
+.PHONY: setup edge demo test test-core test-ros test-slow lint clean
 
 setup:
 	@$(PYTHON) setup/install.py
@@ -14,9 +14,16 @@ edge:
 demo: setup
 	@.venv/bin/inspection_cell demo $(DEMO)
 
-test: setup
+test: test-core test-ros
+
+test-core: setup
 	$(RUN) pytest -n auto
-	$(RUN) pytest -n 2 --dist loadfile test/ros
+
+test-ros: setup
+	$(RUN) pytest -n 2 --dist worksteal test/ros
+
+test-slow: setup
+	$(RUN) pytest -n auto -m slow
 
 lint: setup
 	$(RUN) ruff check

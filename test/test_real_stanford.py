@@ -60,7 +60,8 @@ def test_every_untouched_scan_is_accepted_also_from_a_pose_5_mm_and_5_degrees_of
         assert verdict.coverage.share > 0.28
 
 
-@pytest.mark.parametrize('scan', ['bun000', 'bun180'])  # each has a mesh of its own to prepare
+# Each has a mesh of its own to prepare.
+@pytest.mark.parametrize('scan', ['bun000', pytest.param('bun180', marks=pytest.mark.slow)])
 def test_a_bump_that_the_part_lacks_is_rejected_and_found_where_it_is(cases, scan):
     from stanford import read_stored_truth
 

@@ -114,6 +114,7 @@ def test_a_part_among_others_on_a_table_is_found_within_1_mm_and_1_degree():
     assert found.contradicted < 0.05
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_pose_again():
     again = find(cluttered(), bracket(), 0)
     assert np.array_equal(found_with(0).transform_part_to_scene, again.transform_part_to_scene)
@@ -124,6 +125,7 @@ def test_another_part_of_the_same_size_is_refused_and_told_why():
     assert 'explains' in found.reason or 'contradicted' in found.reason
 
 
+@pytest.mark.slow
 def test_without_the_part_the_clutter_alone_is_refused():
     assert find(seen(table(), *clutter()), bracket()).reason
 
@@ -178,6 +180,7 @@ def test_a_face_that_lies_in_the_table_is_no_evidence():
     assert merged.explained < 0.1
 
 
+@pytest.mark.slow
 def test_a_bar_across_the_part_does_not_hide_where_it_is():
     across = box((0.3, 0.012, 0.012), (-0.1, -0.03, 0.09))
     points = seen(table(), *clutter()[:2], placed(bracket(), TRUE), across)
@@ -188,6 +191,7 @@ def test_a_bar_across_the_part_does_not_hide_where_it_is():
     assert turned_deg < 1.0
 
 
+@pytest.mark.slow
 def test_a_flat_face_alone_may_slide_and_is_refused():
     above = look_at((0.0, 0.0, 0.55), (0.0, 0.0, 0.0), (0.0, 1.0, 0.0))
     plate = mesh_of(box((0.09, 0.05, 0.03), (-0.045, -0.025, TABLE_M)))

@@ -1,6 +1,5 @@
 """`synthesize`: labelled images from the simulator."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from inspection_cell.cli.console import ERR, OUT, print_json
 from inspection_cell.learning.synthesis import SynthesisPlan, Synthesized, tile_side
 from inspection_cell.learning.synthesis import synthesize as write_images
 from inspection_cell.locations import demo_cell, demo_recipes
+from inspection_cell.views.detections import usable_cores
 
 
 class SynthesisPurpose(StrEnum):
@@ -73,7 +73,7 @@ def synthesize(
         images,
         seed,
         tile_px=tile_side(tile_px, purpose.value),
-        workers=len(os.sched_getaffinity(0)),
+        workers=usable_cores(),
         purpose=purpose.value,
         label_kind=labels.value,
         varied=not own_look,

@@ -10,57 +10,34 @@ from pathlib import Path
 from typing import Any
 
 from inspection_cell_msgs.srv import LoadRecipe
-from rclpy.callback_groups import ReentrantCallbackGroup
 
-from inspection_cell.nodes.background import Background
 from inspection_cell.nodes.cell_recipes import CellRecipe, CellRecipes
+from inspection_cell.nodes.exchange import Exchange
 from inspection_cell.nodes.recipe_client import LOAD_WITHIN_S, SERVICE
 from inspection_cell.nodes.recipe_holders import RecipeHolders
 from inspection_cell.nodes.run import ManagedNode
 
 
-class Changeover:
+class Changeover(Exchange[CellRecipe]):
     """Exchanges recipes while parts are inspected, one at a time."""
+
+    busy = 'another recipe is being loaded; ask again when it is used'
 
     def __init__(
         self, node: ManagedNode[Any], recipes: CellRecipes, holders: RecipeHolders
     ) -> None:
         """Offer the service."""
-        self._node = node
         self._recipes = recipes
         self._holders = holders
-        self._loading: Background[CellRecipe] = Background(node, SERVICE)
-        self._answering = False
-        self._closed = False
-        # Reentrant: while one request waits for the nodes, others are refused at once.
-        self._service = node.create_service(
-            LoadRecipe, SERVICE, self._on_request, callback_group=ReentrantCallbackGroup()
-        )
+        super().__init__(node, LoadRecipe, SERVICE)
 
-    def close(self) -> None:
-        """Take the service back; a recipe that is being loaded is not used any more."""
-        self._closed = True
-        self._loading.join()
-        if not self._answering:
-            self._node.destroy_service(self._service)
-
-    async def _on_request(
-        self, request: LoadRecipe.Request, response: LoadRecipe.Response
-    ) -> LoadRecipe.Response:
-        if self._answering or self._loading.is_busy:
-            response.message = 'another recipe is being loaded; ask again when it is used'
-            return response
-        self._answering = True
+    async def _answer(self, request: LoadRecipe.Request, response: LoadRecipe.Response) -> None:
         load = partial(self._recipes.load, Path(request.recipe).expanduser())
         late = f'the recipe was not loaded within {LOAD_WITHIN_S:g} s'
         recipe, why = await self._loading.do(load, LOAD_WITHIN_S, late)
         if recipe is not None:
             why = await self._held_by_all(recipe)
-        self._answering = False
         self._settle(recipe, why, response)
-        if self._closed and self._node.executor is not None:  # once this answer is on its way
-            self._node.executor.create_task(self._node.destroy_service, self._service)
-        return response
 
     async def _held_by_all(self, recipe: CellRecipe) -> str:
         if self._closed:

@@ -9,6 +9,7 @@ from inspection_cell_msgs.srv import HoldRecipes
 
 from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError
+from inspection_cell.nodes.background import JOIN_S
 from inspection_cell.nodes.conversions.holding import identities_from_msg
 from inspection_cell.nodes.run import ManagedNode, guarded
 from inspection_cell.pauses import Pauses
@@ -18,7 +19,6 @@ from inspection_cell.recipe_identity import RecipeIdentity, identity_of
 T = TypeVar('T')
 
 SERVICE = 'hold_recipes'
-JOIN_S = 8.0  # less than a child process is given to end
 KNOWN = 16  # recipes that views in work may still ask for
 
 Answer = tuple[int, str]  # state and message

@@ -1,6 +1,5 @@
 """Networks as detectors by Ultralytics' own inference: trained weights and exports."""
 
-import os
 import pickle
 import threading
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from inspection_cell.errors import ModelError
 from inspection_cell.models import ModelFolder
 from inspection_cell.observations import Image
 from inspection_cell.ultralytics_adapter.offline import YOLO, torch
-from inspection_cell.views.detections import Detections
+from inspection_cell.views.detections import Detections, usable_cores
 from inspection_cell.views.heads import FLOOR_SCORE, from_oriented, from_rows
 from inspection_cell.views.preprocessing import SHORTEST, Fitted, fit
 
@@ -55,7 +54,7 @@ class UltralyticsDetector:
             ModelError: for a network that cannot be loaded or knows other classes.
         """
         self._folder, self._image_size, self._floor_score = folder, image_size, floor_score
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or usable_cores()
         self._device = device
         self._predicting = threading.Lock()
         self.backend = backend

@@ -1,7 +1,6 @@
 """Training a network with Ultralytics, on the CPU."""
 
 import math
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from inspection_cell.errors import ModelError
 from inspection_cell.models import Task
 from inspection_cell.ultralytics_adapter.inference import LOAD_ERRORS
 from inspection_cell.ultralytics_adapter.offline import YOLO, torch, ultralytics
+from inspection_cell.views.detections import usable_cores
 
 Settings = Mapping[str, float | str | bool | None]
 HEADS: Mapping[Task, str] = {'detect': '', 'obb': '-obb', 'segment': '-seg'}
@@ -170,7 +170,7 @@ def made_with() -> dict[str, str]:
     return {
         'torch': str(torch.__version__),
         'ultralytics': str(ultralytics.__version__),
-        'threads': str(len(os.sched_getaffinity(0))),
+        'threads': str(usable_cores()),
         'processor': str(torch.backends.cpu.get_cpu_capability()),
         'precision': 'bfloat16 layers, float32 loss and weights' if bfloat16 else 'float32',
     }
@@ -204,7 +204,7 @@ def _converted(model: YOLO, source: str, task: Task) -> YOLO:
 
 
 def _prepare(trainer: Any) -> None:  # noqa: ANN401
-    torch.set_num_threads(len(os.sched_getaffinity(0)))  # the trainer leaves one unused
+    torch.set_num_threads(usable_cores())  # the trainer leaves one unused
     trainer.model.to(memory_format=torch.channels_last)
     if multiplies_bfloat16():
         trainer.model.predict = _in_bfloat16(trainer.model)

@@ -3,7 +3,6 @@
 Only what is chosen is imported: with an NMS-free export neither PyTorch nor Ultralytics is needed.
 """
 
-import os
 import platform
 import shutil
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from inspection_cell.model_file import Backend, Precision
 from inspection_cell.models import Export, ModelFolder
 from inspection_cell.observations import Image
 from inspection_cell.views.calibrated import CalibratedDetector
-from inspection_cell.views.detections import Detector
+from inspection_cell.views.detections import Detector, usable_cores
 from inspection_cell.views.direct_detector import DirectDetector, Runner
 from inspection_cell.views.heads import FLOOR_SCORE
 from inspection_cell.views.preprocessing import SHORTEST
@@ -96,7 +95,7 @@ def load_export(
             f'{folder.path}: expected the Python packages {", ".join(missing)} for the export '
             f'{export.path}, they are not installed'
         )
-    count = threads or len(os.sched_getaffinity(0))
+    count = threads or usable_cores()
     if not _direct(export):
         return _by_ultralytics(folder, export, image_size, count, floor_score)
     detector = DirectDetector(folder, _runner(folder, export, count), image_size, floor_score)

@@ -41,7 +41,7 @@ class EvidenceFolder:
         Args:
             inspection_id: names the folder.
             view: which sensor saw it in which presentation.
-            kind: what it shows: image, annotated, scan, deviation.
+            kind: what it shows: image, scan, deviation, signal.
             suffix: of the file, with the dot.
             content: the whole file.
             shot: of a lighting sequence.

@@ -131,7 +131,7 @@ class EvidenceFile:
 
     name: str
     sha256: str
-    kind: str  # 'image', 'annotated', 'scan', 'deviation', 'signal'
+    kind: str  # 'image', 'scan', 'deviation', 'signal'
     host: str = ''
 
 

@@ -18,9 +18,8 @@ def test_the_defect_is_drawn_into_the_image_of_every_shot(tmp_path):
         for shot, grey in (('bright', 200), ('dark', 20))
     ]
     observation = Observation('i1', VIEW, 1, looks[0].image, np.eye(4), np.eye(4))
-    pixels = [look.image.pixels for look in looks]
-    files = write_images(EvidenceFolder(tmp_path, 'here'), observation, looks, pixels)
-    assert [shot_of(file) for file in files] == ['bright', 'bright', 'dark', 'dark']
+    files = write_images(EvidenceFolder(tmp_path, 'here'), observation, looks)
+    assert [shot_of(file) for file in files] == ['bright', 'dark']
     found = Finding('scratch', 0.9, box_px=np.array([20.0, 30, 40, 35]), shots=('dark',))
     view = ViewFindings('i1', VIEW, ViewStatus.OK, findings=(found,), evidence=files)
     defect = Defect('scratch', 0.9, sources=(Source(VIEW, 'scratch', 0.9),))

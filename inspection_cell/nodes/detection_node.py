@@ -117,7 +117,7 @@ class DetectionNode(InspectorNode[Any, DetectionInspector, ImageInspection]):
         """Publish the annotated image, if somebody looks."""
         publisher = self._shown[view.key.sensor]
         if result.annotated is not None and publisher.get_subscription_count():
-            msg = image_to_msg(Image(result.annotated))
+            msg = image_to_msg(Image(result.annotated()))
             msg.header = view.message.header
             publisher.publish(msg)
 

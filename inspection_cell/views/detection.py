@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +29,15 @@ from inspection_cell.views.windows import PartWindows
 
 @dataclass(frozen=True, slots=True)
 class ImageInspection:
-    """Findings of one camera view and the picture that shows them.
+    """Findings of one camera view, and how to show them.
 
     Attributes:
-        annotated: BGR (H, W, 3), the shots of a lighting sequence side by side; None when the
-            observation was no usable image.
+        annotated: draws what was found, BGR (H, W, 3), the shots of a lighting sequence side by
+            side; None when the observation was no usable image.
     """
 
     view_findings: ViewFindings
-    annotated: NDArray[np.uint8] | None
+    annotated: Callable[[], NDArray[np.uint8]] | None
 
 
 class DetectionInspector:
@@ -44,7 +45,7 @@ class DetectionInspector:
 
     Args:
         reference: the recipe's mesh; None for `reference: none`.
-        evidence: where image and annotated image are written; None: nowhere.
+        evidence: where the image is written; None: nowhere.
         cell: says which cameras look together and where they are meant to be; None: each looks
             alone, from where the observation says.
         steady_s: a monotonic clock in seconds, for the time that an inspection takes.
@@ -114,13 +115,9 @@ class DetectionInspector:
         expected = self._proof.expected(observation, seen.detections)
         presence = self._presence(observation, looks, found, expected)
         findings = self._masks.apply(self._findings(seen, expected), observation)
-        pictures = [
-            self._annotated(look, findings, one, presence)
-            for look, one in zip(looks, found, strict=True)
-        ]
-        annotated = pictures[0] if len(pictures) == 1 else np.hstack(pictures)
+        annotated = partial(self._annotated, looks, findings, found, presence)
         try:
-            evidence = write_images(self._evidence, observation, looks, pictures)
+            evidence = write_images(self._evidence, observation, looks)
         except StoreError as error:
             return self._failed(observation, ViewStatus.ERROR, str(error), annotated)
         view_findings = ViewFindings(
@@ -184,16 +181,21 @@ class DetectionInspector:
 
     def _annotated(
         self,
-        look: ShotImage,
+        looks: Sequence[ShotImage],
         findings: Sequence[Finding],
-        detections: Detections,
+        found: Sequence[Detections],
         presence: Presence,
     ) -> NDArray[np.uint8]:
-        findings = [one for one in findings if look.shot in (one.shots or (look.shot,))]
         features = {feature.label for feature in self._detection.features}
-        found = np.array([label in features for label in detections.labels], dtype=np.bool_)
-        pixels = look.image.pixels.astype(np.uint8, copy=False)
-        return annotate(pixels, findings, detections.boxes_px[found], presence)
+        pictures = []
+        for look, one in zip(looks, found, strict=True):
+            of_shot = [
+                finding for finding in findings if look.shot in (finding.shots or (look.shot,))
+            ]
+            chosen = np.array([label in features for label in one.labels], dtype=np.bool_)
+            pixels = look.image.pixels.astype(np.uint8, copy=False)
+            pictures.append(annotate(pixels, of_shot, one.boxes_px[chosen], presence))
+        return np.hstack(pictures)
 
     def _malformed(self, observation: Observation, error: DataError) -> ImageInspection:
         return self._failed(observation, ViewStatus.MALFORMED, str(error), None)
@@ -203,7 +205,7 @@ class DetectionInspector:
         observation: Observation,
         status: ViewStatus,
         reason: str,
-        annotated: NDArray[np.uint8] | None,
+        annotated: Callable[[], NDArray[np.uint8]] | None,
     ) -> ImageInspection:
         view_findings = ViewFindings(
             inspection_id=observation.inspection_id,

@@ -82,9 +82,7 @@ class SpotInspector:
         for row, column in np.argwhere(pixels == 255).tolist():
             box = np.array([column - 2.0, row - 2.0, column + 2.0, row + 2.0])
             spots.append(Finding('stain', 0.9, box_px=box))
-        files = write_images(
-            self.evidence, observation, [ShotImage('', observation.data)], [pixels]
-        )
+        files = write_images(self.evidence, observation, [ShotImage('', observation.data)])
         return Told(
             ViewFindings(
                 observation.inspection_id,

@@ -212,7 +212,7 @@ def test_a_masked_finding_is_drawn_grey_and_a_judged_one_red(cell, bracket, take
     ):
         masked = where(recipe, masks=masks)
         _, inspections = inspected(cell, masked, reference, taken, Truth(taken, {0}))
-        picture = inspections[0].annotated
+        picture = inspections[0].annotated()
         assert (picture == drawn).all(axis=2).sum() > 30
         assert (picture == hidden).all(axis=2).sum() < 10  # by chance
 

@@ -7,19 +7,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from inspection_cell.calibration_file import read_calibrations
 from inspection_cell.errors import ConfigError, DataError, Problem
 from inspection_cell.geometry import Intrinsics
-from inspection_cell.lights_file import (
+from inspection_cell.schema import Name, Pose, StrictModel, load_yaml
+from inspection_cell.sections.calibration import read_calibrations
+from inspection_cell.sections.lights import (
     ExposureOutput,
     Light,
     Shot,
     light_problems,
     sequence_problem,
 )
-from inspection_cell.schema import Name, Pose, StrictModel, load_yaml
-from inspection_cell.simulation_file import Simulation
-from inspection_cell.tf_file import FrameName, FromTf, SensorFromTf
+from inspection_cell.sections.simulation import Simulation
+from inspection_cell.sections.tf import FrameName, FromTf, SensorFromTf
 
 Milliseconds = Annotated[float, Field(ge=0.0, le=60_000.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0)]

@@ -7,7 +7,6 @@ could measure is not proven good.
 from collections.abc import Sequence
 from math import floor, log10
 
-from inspection_cell.feature_file import measured_names
 from inspection_cell.findings import (
     FEATURE,
     Conformity,
@@ -18,6 +17,7 @@ from inspection_cell.findings import (
     ViewStatus,
 )
 from inspection_cell.recipe import Recipe
+from inspection_cell.sections.features import measured_names
 
 _DECISIONS = {
     Conformity.CONFORMS: ('measured', Decision.ACCEPT),

@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspection_cell.detection_file import Detection
 from inspection_cell.errors import ConfigError, ModelError
 from inspection_cell.model_file import (
     MODEL_FILE,
@@ -23,6 +22,7 @@ from inspection_cell.model_file import (
 )
 from inspection_cell.recipe import Recipe
 from inspection_cell.schema import load_yaml
+from inspection_cell.sections.detection import Detection
 
 __all__ = [
     'MODEL_FILE',

@@ -7,7 +7,7 @@ the running nodes. Names are relative to the cell's namespace, or begin with a s
 from dataclasses import dataclass
 
 from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner, Trigger
-from inspection_cell.shown_topics import MARKERS, annotated_topic, deviation_topic
+from inspection_cell.showing.topics import MARKERS, annotated_topic, deviation_topic
 
 Names = tuple[str, ...]
 HOLD = 'hold_recipes'

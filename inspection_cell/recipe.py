@@ -7,17 +7,17 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner
-from inspection_cell.coverage_file import CoverageDemand, coverage_problems
-from inspection_cell.decision_file import SURFACE_KINDS, DecisionLimits, rule_problems
-from inspection_cell.detection_file import Detection, Silhouette
 from inspection_cell.errors import ConfigError, Problem
-from inspection_cell.fusion_file import Fusion
-from inspection_cell.mask_file import where_problems
 from inspection_cell.observations import ViewKey, joint_key
-from inspection_cell.process_file import ProcessLimits
 from inspection_cell.schema import Name, Pose, StrictModel, load_yaml
-from inspection_cell.surface_file import Surface, surface_problems
-from inspection_cell.zone_file import Zone
+from inspection_cell.sections.coverage import CoverageDemand, coverage_problems
+from inspection_cell.sections.decision import SURFACE_KINDS, DecisionLimits, rule_problems
+from inspection_cell.sections.detection import Detection, Silhouette
+from inspection_cell.sections.fusion import Fusion
+from inspection_cell.sections.masks import where_problems
+from inspection_cell.sections.process import ProcessLimits
+from inspection_cell.sections.surface import Surface, surface_problems
+from inspection_cell.sections.zones import Zone
 
 
 class Reference(StrictModel):

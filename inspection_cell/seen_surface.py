@@ -18,7 +18,7 @@ from inspection_cell.zones import resolve_zones
 
 
 class Seen(IntEnum):
-    """How well a place was seen; also the rank of its colour in `coverage_colours`."""
+    """How well a place was seen; also the rank of its colour in `showing.coverage_colours`."""
 
     NOT = 0  # by no view that counts
     TOO_FEW = 1  # by fewer views than are demanded, of the part or of a zone there

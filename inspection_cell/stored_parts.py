@@ -19,7 +19,6 @@ import open3d as o3d
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from inspection_cell.calibration_file import read_calibration
 from inspection_cell.cell import Cell
 from inspection_cell.errors import ConfigError, DataError
 from inspection_cell.geometry import Intrinsics, Transform, checked_transform
@@ -36,6 +35,7 @@ from inspection_cell.observations import (
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import METRES_PER_UNIT
 from inspection_cell.schema import Name, StrictModel, load_yaml
+from inspection_cell.sections.calibration import read_calibration
 from inspection_cell.signal_files import SIGNAL_SUFFIXES, read_signal
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')

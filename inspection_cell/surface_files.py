@@ -11,7 +11,6 @@ import open3d as o3d
 from numpy.typing import NDArray
 
 from inspection_cell.cell import Cell, CellFile, Scanner
-from inspection_cell.coverage_file import CoverageDemand
 from inspection_cell.errors import DataError
 from inspection_cell.findings import Decision, Defect, Verdict, ViewFindings
 from inspection_cell.fusion.fuse import fuse
@@ -21,6 +20,8 @@ from inspection_cell.observations import Observation, Scan, ViewKey
 from inspection_cell.recipe import Presentation, Recipe, RecipeFile, Reference, load_recipe
 from inspection_cell.reference import METRES_PER_UNIT, ReferenceMesh, load_mesh
 from inspection_cell.schema import Pose
+from inspection_cell.sections.coverage import CoverageDemand
+from inspection_cell.sections.surface import Registration, Surface
 from inspection_cell.stored_parts import read_pose, read_scan
 from inspection_cell.surface.alignment import Aligned, Cloud, align, not_aligned
 from inspection_cell.surface.comparison import examine
@@ -32,7 +33,6 @@ from inspection_cell.surface.golden import recipe_limits
 from inspection_cell.surface.limits import Limits
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface.symmetry_note import symmetry_note
-from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.verdict import judge
 from inspection_cell.views.surface_findings import view_findings
 from inspection_cell.zones import SurfaceZone, resolve_zones

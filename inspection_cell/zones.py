@@ -14,7 +14,7 @@ from inspection_cell.errors import ConfigError, Problem
 from inspection_cell.geometry import Points
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.zone_file import Box, Cylinder, Facing, Painted, Sphere, Zone, unit
+from inspection_cell.sections.zones import Box, Cylinder, Facing, Painted, Sphere, Zone, unit
 
 Volume = Box | Sphere | Cylinder
 ROUNDING_M = 5e-6  # rays are cast in 32 bits: a face that a volume ends on belongs to it

@@ -14,7 +14,7 @@ from inspection_cell.doctor.machine import machine
 from inspection_cell.environment import settings_to_add
 from inspection_cell.locations import demo_cell, demo_recipes
 from inspection_cell.recipe import load_recipe
-from inspection_cell.tf_file import FromTf
+from inspection_cell.sections.tf import FromTf
 
 
 @pytest.fixture(scope='module')

@@ -15,8 +15,8 @@ from inspection_cell.explanation import explain
 from inspection_cell.fusion.fuse import fuse
 from inspection_cell.records.lookup import find_cell, find_record
 from inspection_cell.records.store import Record
+from inspection_cell.showing.verdict_pictures import VerdictPictures
 from inspection_cell.verdict import judge
-from inspection_cell.verdict_pictures import VerdictPictures
 from inspection_cell.views.annotation import DEFECT_BGR
 
 IN_SEAL, BESIDE, BELOW = (-20, 5, 2), (20, -10, 2), (10, 10, -2)

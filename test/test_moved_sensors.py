@@ -8,7 +8,6 @@ import yaml
 from moved_sensors import with_moved_sensors
 
 from inspection_cell.cell import Cell, CellFile
-from inspection_cell.coverage_preview import preview
 from inspection_cell.errors import ConfigError, DataError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import Presence, PresenceStatus, ViewFindings, ViewStatus
@@ -21,10 +20,11 @@ from inspection_cell.geometry import Intrinsics, from_rpy, invert, rigid
 from inspection_cell.locations import demo_cell, demo_recipes
 from inspection_cell.named_poses import named_pose
 from inspection_cell.observations import Image, Observation, ViewKey
-from inspection_cell.part_markers import PartMarker
 from inspection_cell.recipe import Recipe, RecipeFile, check_fit
 from inspection_cell.recipe_draft import draft_recipe
 from inspection_cell.reference import load_reference
+from inspection_cell.showing.coverage_preview import preview
+from inspection_cell.showing.part_markers import PartMarker
 from inspection_cell.sim.defects import DefectKind
 from inspection_cell.sim.plan import plan_parts
 from inspection_cell.sim.station import Station

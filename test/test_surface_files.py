@@ -8,8 +8,8 @@ from scipy.spatial.transform import Rotation
 from inspection_cell.errors import DataError
 from inspection_cell.findings import Decision
 from inspection_cell.geometry import rigid, transform_points
+from inspection_cell.showing.surface_report import write_report
 from inspection_cell.surface_files import inspect_files, load_points
-from inspection_cell.surface_report import write_report
 from inspection_cell.views.ply import ply_bytes
 
 TURNED = rigid(Rotation.from_rotvec([1.9, -0.7, 1.1]).as_matrix(), (0.2, -0.3, 0.5))

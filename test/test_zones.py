@@ -15,7 +15,7 @@ from inspection_cell.errors import ConfigError
 from inspection_cell.file_check import check_files
 from inspection_cell.recipe import Recipe, RecipeFile, load_recipe
 from inspection_cell.reference import ReferenceMesh, load_mesh, load_reference
-from inspection_cell.zone_file import Box, Cylinder, Sphere, Zone
+from inspection_cell.sections.zones import Box, Cylinder, Sphere, Zone
 from inspection_cell.zones import ROUNDING_M, SurfaceZone, resolve_zones
 
 CONFIG = Path(__file__).parents[1] / 'config' / 'recipes'

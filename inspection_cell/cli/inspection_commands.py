@@ -82,7 +82,9 @@ def surface(
             reference, scan, units.value, tolerance_mm, initial_pose or (), recipe
         )
         if report is not None:
-            from inspection_cell.surface_report import write_report  # Matplotlib takes a second
+            from inspection_cell.showing.surface_report import (
+                write_report,  # Matplotlib takes a second
+            )
 
             write_report(report, result, result.zones)
     if json:

@@ -10,14 +10,14 @@ from rich.table import Table
 from inspection_cell.cell import load_cell
 from inspection_cell.cli.console import ERR, OUT, print_json, say_warning
 from inspection_cell.cli.inspection_commands import Units
-from inspection_cell.coverage_preview import Preview
-from inspection_cell.coverage_preview import preview as look
 from inspection_cell.errors import DataError
 from inspection_cell.file_check import check_files
 from inspection_cell.locations import share_folder
 from inspection_cell.recipe import load_recipe
 from inspection_cell.recipe_draft import Drafted, MeshUnits, draft_recipe
 from inspection_cell.reference import load_reference
+from inspection_cell.showing.coverage_preview import Preview
+from inspection_cell.showing.coverage_preview import preview as look
 
 STAND_IN = Path('config/models/simulated_parts')  # until there is a detector for the part
 
@@ -95,8 +95,8 @@ def preview(
 
 
 def _write(shown: Preview, report: Path | None, picture: Path | None) -> None:
-    from inspection_cell.coverage_page import page  # Plotly and Matplotlib take seconds
-    from inspection_cell.coverage_picture import draw
+    from inspection_cell.showing.coverage_page import page  # Plotly and Matplotlib take seconds
+    from inspection_cell.showing.coverage_picture import draw
 
     for path, suffix in ((report, '.html'), (picture, '.png')):
         if path is not None and path.suffix.lower() != suffix:

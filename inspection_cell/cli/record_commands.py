@@ -24,7 +24,7 @@ from inspection_cell.records.lookup import find_cell, find_recipe, find_record, 
 from inspection_cell.records.store import RecordStore
 from inspection_cell.reference import load_reference
 from inspection_cell.rejudging import Rejudged, rejudge
-from inspection_cell.verdict_pictures import Picture, VerdictPictures
+from inspection_cell.showing.verdict_pictures import Picture, VerdictPictures
 
 CellFileOption = Annotated[
     Path | None,

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.coverage_file import CountedBy
 from inspection_cell.findings import Coverage, ViewFindings, ZoneCoverage
 from inspection_cell.fusion.places import Places
 from inspection_cell.fusion.visibility import CameraView
 from inspection_cell.fusion.visibility_cache import VisibilityCache
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.coverage import CountedBy
 
 
 @dataclass(frozen=True, slots=True)

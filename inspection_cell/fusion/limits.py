@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from inspection_cell.detection_file import ClassLimit
 from inspection_cell.findings import Conformity
 from inspection_cell.fusion.projection import Located, length_mm
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
+from inspection_cell.sections.detection import ClassLimit
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.zone_file import Zone
+from inspection_cell.sections.zones import Zone
 from inspection_cell.zones import SurfaceZone
 
 WHOLE_PLACES = 8000

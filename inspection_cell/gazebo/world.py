@@ -14,9 +14,9 @@ from inspection_cell.gazebo.lens import add_camera, is_distorted
 from inspection_cell.gazebo.names import PART_LINK, Names
 from inspection_cell.gazebo.xml_text import add_pose, child, document, numbers
 from inspection_cell.geometry import TRANSFORM_X_FORWARD_TO_OPTICAL, Transform, rigid
+from inspection_cell.sections.simulation import Simulation
 from inspection_cell.sim.lighting import Lighting
 from inspection_cell.sim.renderer import BACKGROUND
-from inspection_cell.simulation_file import Simulation
 
 STEP_S = 0.005  # of simulated time: nothing moves by itself, and every step goes to every node
 SYSTEMS = {

@@ -7,9 +7,9 @@ from math import pi
 
 import numpy as np
 
-from inspection_cell.decision_file import SeverityRule
 from inspection_cell.findings import Decision, Defect, Reason
 from inspection_cell.judging.words import named, numbers_in_words
+from inspection_cell.sections.decision import SeverityRule
 
 _DECISIONS = {'reject': Decision.REJECT, 'review': Decision.REVIEW}
 

@@ -9,12 +9,12 @@ forgiven is not forgiven.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inspection_cell.decision_file import SURFACE_KINDS, SeverityRule
 from inspection_cell.findings import Conformity, Defect, Reason
 from inspection_cell.judging.breaches import Member, breaches_of, forgiven_reason
 from inspection_cell.judging.places import DefectPlaces, Place
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.decision import SURFACE_KINDS, SeverityRule
 
 
 @dataclass(frozen=True, slots=True)

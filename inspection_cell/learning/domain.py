@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from inspection_cell.cell import Cell
 from inspection_cell.geometry import Intrinsics
+from inspection_cell.sections.simulation import Simulation
 from inspection_cell.sim.defects import TrueDefect
 from inspection_cell.sim.lighting import Floats, Lighting, Panel
 from inspection_cell.sim.marks import Mark
 from inspection_cell.sim.renderer import BACKGROUND
-from inspection_cell.simulation_file import Simulation
 
 OWN_LOOK_SHARE = 0.4  # of the parts keep the cell's light, background and kinds of marks
 CLUTTER_SHARE = 0.4  # of the varied backgrounds show things

@@ -28,11 +28,11 @@ from inspection_cell.learning.golden_statistics import (
     vertex_deviations_mm,
 )
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.surface import Registration
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.global_search import search_pose
 from inspection_cell.surface.golden import SIGMAS
 from inspection_cell.surface.registration import register
-from inspection_cell.surface_file import Registration
 
 SAME_PART = Registration(max_shift_mm=20.0, max_rotation_deg=15.0)
 MIN_OVERLAP = 0.6  # share of the learned surface that every scan must show

@@ -22,7 +22,7 @@ from inspection_cell.nodes.model_swap import ModelSwap
 from inspection_cell.nodes.run import run
 from inspection_cell.observations import Image, ImageSeries, Observation, ShotImage
 from inspection_cell.recipe import Recipe
-from inspection_cell.shown_topics import annotated_topic
+from inspection_cell.showing.topics import annotated_topic
 from inspection_cell.views.detection import DetectionInspector, ImageInspection
 from inspection_cell.views.detections import AT_ONCE, usable_cores
 from inspection_cell.views.running_models import RunningModel, RunningModels

@@ -11,7 +11,7 @@ from inspection_cell.frames import Frames
 from inspection_cell.geometry import Transform
 from inspection_cell.nodes.capture_edge import CapturedView
 from inspection_cell.nodes.tf_lookup import PoseSource, Tf, require_tf2
-from inspection_cell.tf_file import FromTf
+from inspection_cell.sections.tf import FromTf
 
 
 class HeldPoses:

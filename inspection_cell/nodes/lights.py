@@ -14,9 +14,9 @@ from rclpy.publisher import Publisher
 from std_msgs.msg import Bool, Float64
 
 from inspection_cell.cell import Camera, Cell
-from inspection_cell.lights_file import Shot
 from inspection_cell.nodes.board import StoppedError
 from inspection_cell.nodes.qos import LATCHED, publisher_events
+from inspection_cell.sections.lights import Shot
 
 DELIVERED_WITHIN_S = 0.2
 

@@ -8,7 +8,6 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import PointCloud2
 
 from inspection_cell.cell import Cell, Scanner
-from inspection_cell.deviation_colours import deviation_rgb
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import ViewFindings
 from inspection_cell.frames import Frames
@@ -22,7 +21,8 @@ from inspection_cell.nodes.run import run
 from inspection_cell.observations import Observation
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import load_reference
-from inspection_cell.shown_topics import deviation_topic
+from inspection_cell.showing.deviation_colours import deviation_rgb
+from inspection_cell.showing.topics import deviation_topic
 from inspection_cell.views.surface import SurfaceInspection, SurfaceInspector
 
 

@@ -23,11 +23,11 @@ from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.qos import LATCHED, RELIABLE, publisher_events
 from inspection_cell.nodes.run import ManagedNode, run
 from inspection_cell.nodes.worker import Worker
-from inspection_cell.part_markers import PartMarker
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import load_reference
-from inspection_cell.rviz_view import rviz_config
-from inspection_cell.shown_topics import MARKERS
+from inspection_cell.showing.part_markers import PartMarker
+from inspection_cell.showing.rviz_view import rviz_config
+from inspection_cell.showing.topics import MARKERS
 
 LOOK_PERIOD_S = 0.5  # who begins to look sees the last verdict within this time
 

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from inspection_cell.geometry import Intrinsics, Transform
 from inspection_cell.observations import Scan
+from inspection_cell.sections.simulation import Simulation
 from inspection_cell.sim.body import Body
 from inspection_cell.sim.renderer import pixel_rays, rays_in_part
-from inspection_cell.simulation_file import Simulation
 
 GRAZING_COS = np.cos(np.deg2rad(80.0))  # nothing comes back beyond
 WEAK_COS = np.cos(np.deg2rad(65.0))  # points begin to get lost

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from inspection_cell.geometry import Transform, invert, transform_points
-from inspection_cell.lights_file import Light, Shot
+from inspection_cell.sections.lights import Light, Shot
 from inspection_cell.sim.body import Body
 from inspection_cell.sim.defects import TrueDefect
 from inspection_cell.sim.lighting import Lighting, Panel

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.geometry import Points, Transform, transform_points
+from inspection_cell.sections.surface import Registration, Surface
 from inspection_cell.surface.blocks import in_turn, shared
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.registration import Registered, in_box, placed, register
-from inspection_cell.surface_file import Registration, Surface
 
 _BACKWARDS = -0.3  # cosine to the line of sight: this surface cannot be seen
 _FIRMLY = 2e-2  # observability of directions that a scan which may slide is trusted with

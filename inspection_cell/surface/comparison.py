@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from inspection_cell.sections.surface import Surface
 from inspection_cell.surface.alignment import Aligned, Cloud, align, cosines
 from inspection_cell.surface.candidates import finest_mm2
 from inspection_cell.surface.deviation import DeviationField, Deviations
@@ -16,7 +17,6 @@ from inspection_cell.surface.patches import Patch, patches_of, spacing_m
 from inspection_cell.surface.regions import Region, find_regions
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface.seen import seen_samples
-from inspection_cell.surface_file import Surface
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.geometry import Points
-from inspection_cell.surface_file import Surface
+from inspection_cell.sections.surface import Surface
 from inspection_cell.zones import SurfaceZone
 
 

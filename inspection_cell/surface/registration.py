@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from inspection_cell.geometry import Points, Transform, inside_box, transform_points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.surface import Registration
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.refinement import (
     LEAST_HELD,
@@ -16,7 +17,6 @@ from inspection_cell.surface.refinement import (
     hold,
     refine,
 )
-from inspection_cell.surface_file import Registration
 
 MIN_POINTS = 200
 COARSE_POINTS = 1000

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.detection_file import Detection
 from inspection_cell.findings import Finding
-from inspection_cell.mask_file import Region
 from inspection_cell.observations import Observation
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.detection import Detection
+from inspection_cell.sections.masks import Region
 from inspection_cell.views.footprint import (
     Footprint,
     Pixels,

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from inspection_cell.detection_file import Feature, Silhouette
 from inspection_cell.findings import Finding, Presence, PresenceStatus
 from inspection_cell.geometry import Intrinsics, Transform, transform_points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.detection import Feature, Silhouette
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.windows import image_bounds
 

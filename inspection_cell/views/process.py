@@ -15,8 +15,8 @@ from inspection_cell.errors import DataError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import EvidenceFile, Finding, ViewFindings, ViewStatus
 from inspection_cell.observations import Observation, Signal
-from inspection_cell.process_file import MeasureLimit, ProcessLimits
 from inspection_cell.recipe import Recipe
+from inspection_cell.sections.process import MeasureLimit, ProcessLimits
 from inspection_cell.signal_files import signal_csv
 
 

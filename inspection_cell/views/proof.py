@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inspection_cell.detection_file import Detection, Silhouette
 from inspection_cell.findings import Presence
 from inspection_cell.observations import Image, Observation
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.detection import Detection, Silhouette
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.presence import (
     Expected,

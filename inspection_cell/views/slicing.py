@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.detection_file import Detection
 from inspection_cell.observations import Image
+from inspection_cell.sections.detection import Detection
 from inspection_cell.views.detections import AroundDetector, Detections, Detector
 from inspection_cell.views.tiles import (
     concatenated,

@@ -16,6 +16,7 @@ from inspection_cell.locations import cache_folder
 from inspection_cell.observations import Observation, Scan, ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.surface import Surface
 from inspection_cell.surface.alignment import Cloud, align
 from inspection_cell.surface.comparison import Comparison, examine
 from inspection_cell.surface.deviation import DeviationField, Deviations
@@ -24,7 +25,6 @@ from inspection_cell.surface.features.measured import Measured
 from inspection_cell.surface.golden import recipe_limits
 from inspection_cell.surface.registration import register
 from inspection_cell.surface.symmetry_note import symmetry_note
-from inspection_cell.surface_file import Surface
 from inspection_cell.views.joint_scans import JointScans
 from inspection_cell.views.ply import ply_bytes
 from inspection_cell.views.surface_findings import bare, placed_findings, view_findings

@@ -14,11 +14,11 @@ from inspection_cell.findings import (
 from inspection_cell.geometry import Transform, invert
 from inspection_cell.observations import Observation
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.surface import Registration, Surface
 from inspection_cell.surface.comparison import Comparison
 from inspection_cell.surface.features.measured import Measured
 from inspection_cell.surface.regions import Region
 from inspection_cell.surface.registration import Registered
-from inspection_cell.surface_file import Registration, Surface
 
 
 def view_findings(

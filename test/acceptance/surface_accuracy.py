@@ -25,11 +25,11 @@ from inspection_cell.geometry import (
     transform_points,
 )
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.surface import Registration, Surface
 from inspection_cell.surface.alignment import Cloud
 from inspection_cell.surface.comparison import compare
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.limits import Limits
-from inspection_cell.surface_file import Registration, Surface
 
 SCANNER = look_at((0.04, -0.13, 0.30), (0.0, 0.0, 0.01))  # transform_scanner_to_part
 INTRINSICS = Intrinsics(1000, 800, 3000.0, 3000.0, 499.5, 399.5)

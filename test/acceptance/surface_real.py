@@ -23,12 +23,12 @@ from stanford import read_points, scan_poses
 
 from inspection_cell.geometry import Points, transform_points
 from inspection_cell.reference import ReferenceMesh, load_mesh
+from inspection_cell.sections.surface import Registration, Surface
 from inspection_cell.surface.alignment import Cloud
 from inspection_cell.surface.comparison import compare
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.distance_grid import DistanceGrid
 from inspection_cell.surface.limits import Limits
-from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.surface_files import inspect_files
 
 STEEPEST_COS = np.cos(np.radians(60.0))

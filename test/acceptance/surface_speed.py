@@ -15,11 +15,11 @@ import open3d as o3d
 
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.surface import Surface
 from inspection_cell.surface.alignment import Cloud
 from inspection_cell.surface.comparison import compare
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.limits import Limits
-from inspection_cell.surface_file import Surface
 
 RUNS = 5
 SCANNER = np.array([0.0, 0.0, 0.4])

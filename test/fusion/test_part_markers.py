@@ -19,10 +19,10 @@ from inspection_cell.fusion.fuse import fuse
 from inspection_cell.fusion.places import places_of
 from inspection_cell.geometry import transform_points
 from inspection_cell.observations import ViewKey
-from inspection_cell.part_markers import DECISION_COLOURS, PROVEN, PartMarker
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.seen_surface import Seen, SeenSurface
-from inspection_cell.shown_surface import FINE, ShownSurface
+from inspection_cell.showing.part_markers import DECISION_COLOURS, PROVEN, PartMarker
+from inspection_cell.showing.surface_triangles import FINE, ShownSurface
 from inspection_cell.verdict import judge
 
 

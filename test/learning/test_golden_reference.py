@@ -24,12 +24,12 @@ from inspection_cell.learning.golden_statistics import (
     vertex_deviations_mm,
 )
 from inspection_cell.reference import load_mesh
+from inspection_cell.sections.surface import Registration, Surface
 from inspection_cell.surface.alignment import Cloud
 from inspection_cell.surface.comparison import compare
 from inspection_cell.surface.golden import GoldenReference, golden_limits, load_golden
 from inspection_cell.surface.limits import Limits
 from inspection_cell.surface.registration import register
-from inspection_cell.surface_file import Registration, Surface
 from inspection_cell.views.ply import ply_bytes
 
 TOLERANCE_MM = (-0.15, 0.15)

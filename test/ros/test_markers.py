@@ -11,7 +11,7 @@ from inspection_cell.geometry import from_rpy
 from inspection_cell.nodes.conversions.markers import colour_to_msg, markers_to_msg
 from inspection_cell.nodes.conversions.sensor_data import deviation_to_msg
 from inspection_cell.nodes.conversions.transforms import transform_from_msg, transform_to_msg
-from inspection_cell.part_markers import (
+from inspection_cell.showing.part_markers import (
     DECISION_COLOURS,
     ColouredSurface,
     DefectMark,

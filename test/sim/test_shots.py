@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inspection_cell.cell import Cell
-from inspection_cell.lights_file import ExposureOutput, Light, Shot
 from inspection_cell.observations import Image
 from inspection_cell.recipe import Recipe
+from inspection_cell.sections.lights import ExposureOutput, Light, Shot
 from inspection_cell.sim.defects import DefectKind, TrueDefect
 from inspection_cell.sim.labels import Label
 from inspection_cell.sim.marks import Mark

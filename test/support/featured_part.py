@@ -6,9 +6,9 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.spatial import Delaunay
 
-from inspection_cell.feature_file import Angle, Bore, Distance, Flatness
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.zone_file import Zone
+from inspection_cell.sections.features import Angle, Bore, Distance, Flatness
+from inspection_cell.sections.zones import Zone
 from inspection_cell.zones import SurfaceZone
 
 TOP_MM, STEP_MM, SLANT_DEG = 20.0, 12.0, 30.0

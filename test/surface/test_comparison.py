@@ -7,12 +7,12 @@ import pytest
 from inspection_cell.findings import Conformity
 from inspection_cell.geometry import invert, look_at, transform_points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.surface import Registration, Surface
+from inspection_cell.sections.zones import Box, Zone
 from inspection_cell.surface.alignment import Cloud, align
 from inspection_cell.surface.comparison import compare, examine
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.limits import Limits
-from inspection_cell.surface_file import Registration, Surface
-from inspection_cell.zone_file import Box, Zone
 from inspection_cell.zones import SurfaceZone
 
 SURFACE = Surface(tolerance_mm=(-0.3, 0.3))

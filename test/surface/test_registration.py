@@ -5,9 +5,9 @@ from scipy.spatial.transform import Rotation
 
 from inspection_cell.geometry import Transform, rigid, transform_points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.surface import Registration
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.registration import Registered, register
-from inspection_cell.surface_file import Registration
 
 LIMITS = Registration()
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspection_cell.detection_file import Feature, Silhouette
 from inspection_cell.findings import PresenceStatus
 from inspection_cell.geometry import Intrinsics, from_rpy, look_at, transform_points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.detection import Feature, Silhouette
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.presence import (
     MISSED_SCORE,

@@ -12,8 +12,8 @@ from inspection_cell.errors import DataError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import PresenceStatus, ViewStatus
 from inspection_cell.observations import Image, Observation, Signal, ViewKey
-from inspection_cell.process_file import MeasureLimit
 from inspection_cell.recipe import Recipe, RecipeFile
+from inspection_cell.sections.process import MeasureLimit
 from inspection_cell.signal_files import read_signal
 from inspection_cell.views.process import ProcessInspector, measure
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from inspection_cell.cell import Cell, load_cell
-from inspection_cell.detection_file import Slicing
 from inspection_cell.errors import ModelError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.locations import demo_cell, demo_recipes, share_folder
 from inspection_cell.observations import Image, Observation, ViewKey
 from inspection_cell.recipe import load_recipe
 from inspection_cell.reference import load_reference
+from inspection_cell.sections.detection import Slicing
 from inspection_cell.views import running_models
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.running_models import INSPECTIONS_KEPT, RunningModels

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from inspection_cell.detection_file import ClassLimit, Detection, Slicing
 from inspection_cell.observations import Image
+from inspection_cell.sections.detection import ClassLimit, Detection, Slicing
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.detectors import load_export
 from inspection_cell.views.overlap import iou_matrix

@@ -15,7 +15,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from inspection_cell.frames import Frames
 from inspection_cell.geometry import Points
 from inspection_cell.nodes.conversions.poses import point_to_msg
-from inspection_cell.part_markers import ColouredSurface, DefectMark, Frustum, PartMarkers
+from inspection_cell.showing.part_markers import ColouredSurface, DefectMark, Frustum, PartMarkers
 
 TEXT = 0.06  # height of the headline, as a share of the part's size
 LABEL = 0.045

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
-from inspection_cell.feature_file import Angle, Bore, Distance, Flatness
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.features import Angle, Bore, Distance, Flatness
 from inspection_cell.surface.alignment import Aligned
 from inspection_cell.surface.features.elements import Elements
 from inspection_cell.surface.features.measured import Measured

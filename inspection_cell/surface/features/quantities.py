@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from inspection_cell.feature_file import Angle, Bore, Distance, Flatness
+from inspection_cell.sections.features import Angle, Bore, Distance, Flatness
 from inspection_cell.surface.features.cylinders import Cylinder
 from inspection_cell.surface.features.elements import Elements
 from inspection_cell.surface.features.flatness import flatness

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
-from inspection_cell.feature_file import Bore
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.sections.features import Bore
+from inspection_cell.sections.zones import unit
 from inspection_cell.surface.features.planes import frame_of
 from inspection_cell.surface.features.robust import Floats
-from inspection_cell.zone_file import unit
 from inspection_cell.zones import SurfaceZone
 
 _SAMPLES = 100_000  # of the reference, to learn where a zone lies

@@ -23,9 +23,9 @@ from inspection_cell.nodes.conversions.verdicts import verdict_to_msg
 from inspection_cell.nodes.qos import LATCHED
 from inspection_cell.nodes.surface_node import SurfaceNode
 from inspection_cell.nodes.view_node import ViewNode
-from inspection_cell.part_markers import PartMarker
 from inspection_cell.recipe import load_recipe
-from inspection_cell.shown_topics import shown_topics
+from inspection_cell.showing.part_markers import PartMarker
+from inspection_cell.showing.topics import shown_topics
 
 
 def verdict(part_id, recipe, part_type='plate'):

@@ -11,8 +11,8 @@ from featured_part import (
 )
 
 from inspection_cell.errors import DataError
-from inspection_cell.feature_file import Distance, Flatness
 from inspection_cell.findings import Conformity
+from inspection_cell.sections.features import Distance, Flatness
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.features.measure import FeatureMeter, measure_features
 

@@ -6,7 +6,7 @@ import numpy as np
 from inspection_cell.evidence import EvidenceFolder, shot_of
 from inspection_cell.findings import Defect, Finding, Source, Verdict, ViewFindings, ViewStatus
 from inspection_cell.observations import Image, Observation, ShotImage, ViewKey
-from inspection_cell.verdict_pictures import VerdictPictures
+from inspection_cell.showing.verdict_pictures import VerdictPictures
 from inspection_cell.views.image_evidence import write_images
 
 VIEW = ViewKey('top', 'left')

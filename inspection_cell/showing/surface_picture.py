@@ -9,9 +9,9 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from inspection_cell.deviation_colours import colour_stops, scale_mm, scale_ticks_mm
 from inspection_cell.geometry import Points
-from inspection_cell.shown_deviations import shown_deviations
+from inspection_cell.showing.deviation_colours import colour_stops, scale_mm, scale_ticks_mm
+from inspection_cell.showing.deviations import shown_deviations
 from inspection_cell.surface.registration import thinned
 from inspection_cell.surface_files import SurfaceResult
 

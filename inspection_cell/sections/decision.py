@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from inspection_cell.errors import Problem
 from inspection_cell.schema import Name, Share, StrictModel
-from inspection_cell.surface_file import PositiveMm
+from inspection_cell.sections.surface import PositiveMm
 
 SURFACE_KINDS = ('dent', 'missing_material', 'burr', 'extra_material')
 """The labels of regions that scans find."""

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from inspection_cell.feature_file import (
+from inspection_cell.sections.features import (
     Angle,
     Bore,
     Distance,

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from inspection_cell.errors import Problem
 from inspection_cell.schema import Name, StrictModel, Vector
-from inspection_cell.zone_file import ExtentMm
+from inspection_cell.sections.zones import ExtentMm
 
 SearchMm = Annotated[float, Field(gt=0.0, le=10.0)]
 Limits = tuple[float, float]

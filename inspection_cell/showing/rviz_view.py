@@ -6,7 +6,7 @@ import yaml
 
 from inspection_cell.cell import Cell
 from inspection_cell.frames import Frames
-from inspection_cell.shown_topics import CLOUD, IMAGE, MARKER_ARRAY, ShownTopic, shown_topics
+from inspection_cell.showing.topics import CLOUD, IMAGE, MARKER_ARRAY, ShownTopic, shown_topics
 
 # RViz's own names, by type of message.
 PLUGINS = {

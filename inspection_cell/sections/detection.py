@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from inspection_cell.mask_file import Mask, Region
 from inspection_cell.schema import Name, Share, StrictModel
-from inspection_cell.surface_file import PositiveMm
+from inspection_cell.sections.masks import Mask, Region
+from inspection_cell.sections.surface import PositiveMm
 
 PositivePx = Annotated[float, Field(gt=0.0, le=100_000.0)]
 

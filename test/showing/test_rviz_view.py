@@ -5,8 +5,8 @@ import yaml
 
 from inspection_cell.cell import load_cell
 from inspection_cell.locations import demo_cell, share_folder
-from inspection_cell.rviz_view import PLUGINS, rviz_config
-from inspection_cell.shown_topics import shown_topics
+from inspection_cell.showing.rviz_view import PLUGINS, rviz_config
+from inspection_cell.showing.topics import shown_topics
 
 SHIPPED = share_folder() / 'config' / 'inspection_cell.rviz'
 WITHOUT_TOPIC = {'rviz_default_plugins/Grid', 'rviz_default_plugins/TF'}

@@ -8,12 +8,12 @@ import numpy as np
 import open3d as o3d
 import plotly.graph_objects as go
 
-from inspection_cell.coverage_colours import COLOURS, legend, levels
-from inspection_cell.coverage_picture import headline
-from inspection_cell.coverage_preview import Preview
 from inspection_cell.fusion.places import places_of
 from inspection_cell.geometry import Points, invert
-from inspection_cell.shown_surface import ShownSurface
+from inspection_cell.showing.coverage_colours import COLOURS, legend, levels
+from inspection_cell.showing.coverage_picture import headline
+from inspection_cell.showing.coverage_preview import Preview
+from inspection_cell.showing.surface_triangles import ShownSurface
 
 MAP_ID = 'map'
 _SIGHT = (0.5, 0.65)  # of the diagonal: where the line towards a sensor begins and ends

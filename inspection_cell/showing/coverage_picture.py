@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from inspection_cell.coverage_colours import COLOURS, legend, levels
-from inspection_cell.coverage_preview import Preview
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.showing.coverage_colours import COLOURS, legend, levels
+from inspection_cell.showing.coverage_preview import Preview
 
 SIDES = ((1.0, -1.3, 1.0), (-1.0, 1.3, 1.0), (1.0, -1.3, -1.0), (-1.0, 1.3, -1.0))
 SIDE_PX = 340

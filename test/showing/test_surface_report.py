@@ -11,19 +11,24 @@ import pytest
 # Fixtures, found by their names.
 from scanned_part import part, scan_of, scanner_pose  # noqa: F401
 
-from inspection_cell.deviation_colours import ABOVE, BELOW, colour_stops, scale_mm
 from inspection_cell.errors import DataError
 from inspection_cell.findings import Decision, Defect, Reason, Verdict
 from inspection_cell.geometry import transform_points
-from inspection_cell.shown_deviations import shown_deviations
+from inspection_cell.sections.zones import Box, Zone
+from inspection_cell.showing.deviation_colours import ABOVE, BELOW, colour_stops, scale_mm
+from inspection_cell.showing.deviations import shown_deviations
+from inspection_cell.showing.surface_map import (
+    SHOWN_POINTS,
+    SHOWN_TRIANGLES,
+    deviation_map,
+    shown_rows,
+)
+from inspection_cell.showing.surface_page import page
+from inspection_cell.showing.surface_report import write_report
 from inspection_cell.surface.deviation import DeviationField
 from inspection_cell.surface.limits import Limits
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface_files import SurfaceResult
-from inspection_cell.surface_map import SHOWN_POINTS, SHOWN_TRIANGLES, deviation_map, shown_rows
-from inspection_cell.surface_page import page
-from inspection_cell.surface_report import write_report
-from inspection_cell.zone_file import Box, Zone
 from inspection_cell.zones import SurfaceZone
 
 TOLERANCE_MM = (-0.2, 0.3)

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from inspection_cell.schema import Name, StrictModel
-from inspection_cell.surface_file import PositiveMm
+from inspection_cell.sections.surface import PositiveMm
 
 
 class Fusion(StrictModel):

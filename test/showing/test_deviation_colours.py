@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inspection_cell.deviation_colours import FAR_ABOVE, FAR_BELOW, WITHIN, deviation_rgb
+from inspection_cell.showing.deviation_colours import FAR_ABOVE, FAR_BELOW, WITHIN, deviation_rgb
 
 TOLERANCE_MM = (-0.2, 0.1)
 

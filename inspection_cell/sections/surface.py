@@ -5,8 +5,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from inspection_cell.errors import Problem
-from inspection_cell.feature_file import SurfaceFeature, feature_problems
 from inspection_cell.schema import Name, Share, StrictModel
+from inspection_cell.sections.features import SurfaceFeature, feature_problems
 
 PositiveMm = Annotated[float, Field(gt=0.0, le=10_000.0)]
 ToleranceMm = tuple[float, float]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.cell import Cell
-from inspection_cell.coverage_colours import COLOURS
 from inspection_cell.findings import Decision, Defect, Verdict, ViewFindings
 from inspection_cell.geometry import Intrinsics, Points, invert
 from inspection_cell.judging.words import named, numbers_in_words
@@ -17,7 +16,8 @@ from inspection_cell.named_poses import named_pose
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.seen_surface import Seen, SeenSurface
-from inspection_cell.shown_surface import ShownSurface
+from inspection_cell.showing.coverage_colours import COLOURS
+from inspection_cell.showing.surface_triangles import ShownSurface
 
 SURFACES = {Seen.NOT: 'not seen', Seen.TOO_FEW: 'seen by too few', Seen.ENOUGH: 'seen'}
 PROVEN = COLOURS[Seen.ENOUGH]

@@ -6,7 +6,7 @@ import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
 
-from inspection_cell.deviation_colours import SCALE_TOLERANCES, scale_ticks_mm
+from inspection_cell.showing.deviation_colours import SCALE_TOLERANCES, scale_ticks_mm
 from inspection_cell.surface_files import SurfaceResult
 
 

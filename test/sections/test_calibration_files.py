@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import yaml
 
-from inspection_cell.calibration_file import read_calibration
 from inspection_cell.cell import load_cell
 from inspection_cell.errors import ConfigError
 from inspection_cell.geometry import Intrinsics
+from inspection_cell.sections.calibration import read_calibration
 
 SIZE = (1280, 960)
 TRUE = Intrinsics(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inspection_cell.errors import DataError
+from inspection_cell.showing.surface_page import page
+from inspection_cell.showing.surface_picture import draw
 from inspection_cell.surface_files import SurfaceResult
-from inspection_cell.surface_page import page
-from inspection_cell.surface_picture import draw
 from inspection_cell.zones import SurfaceZone
 
 SUFFIXES = ('.png', '.html')

@@ -6,7 +6,8 @@ from html import escape
 
 import numpy as np
 
-from inspection_cell.deviation_colours import (
+from inspection_cell.findings import Defect
+from inspection_cell.showing.deviation_colours import (
     ABOVE,
     BELOW,
     FAR_ABOVE,
@@ -15,11 +16,10 @@ from inspection_cell.deviation_colours import (
     WITHIN_HIGH,
     WITHIN_LOW,
 )
-from inspection_cell.findings import Defect
-from inspection_cell.shown_deviations import shown_deviations
+from inspection_cell.showing.deviations import shown_deviations
+from inspection_cell.showing.surface_map import deviation_map
+from inspection_cell.showing.surface_picture import draw
 from inspection_cell.surface_files import SurfaceResult
-from inspection_cell.surface_map import deviation_map
-from inspection_cell.surface_picture import draw
 from inspection_cell.zones import SurfaceZone
 
 MAP_ID = 'map'

@@ -11,15 +11,15 @@ import pytest
 
 from inspection_cell.cell import CellFile, load_cell
 from inspection_cell.cli import main
-from inspection_cell.coverage_colours import COLOURS, levels
-from inspection_cell.coverage_page import page
-from inspection_cell.coverage_picture import SIDE_PX, draw
-from inspection_cell.coverage_preview import preview
 from inspection_cell.errors import DataError
 from inspection_cell.fusion.coverage import surface_coverage
 from inspection_cell.locations import demo_cell, demo_recipes
 from inspection_cell.recipe import RecipeFile, load_recipe
 from inspection_cell.reference import ReferenceMesh, load_reference
+from inspection_cell.showing.coverage_colours import COLOURS, levels
+from inspection_cell.showing.coverage_page import page
+from inspection_cell.showing.coverage_picture import SIDE_PX, draw
+from inspection_cell.showing.coverage_preview import preview
 
 SIZE_M = np.array((0.06, 0.04, 0.02))
 AREAS_CM2 = {'x': 2 * 4, 'y': 2 * 6, 'z': 6 * 4}

@@ -8,11 +8,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from inspection_cell.deviation_colours import colour_stops, scale_mm, scale_ticks_mm
 from inspection_cell.findings import Defect
 from inspection_cell.geometry import Points
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.shown_deviations import ShownDeviations, shown_deviations, zone_words
+from inspection_cell.showing.deviation_colours import colour_stops, scale_mm, scale_ticks_mm
+from inspection_cell.showing.deviations import ShownDeviations, shown_deviations, zone_words
 from inspection_cell.surface_files import SurfaceResult
 from inspection_cell.zones import SurfaceZone
 

@@ -11,6 +11,7 @@ from inspection_cell.findings import (
     Defect,
     EvidenceFile,
     Reason,
+    Source,
     Verdict,
     ViewFindings,
 )
@@ -149,7 +150,10 @@ def explain(record: Record, data_dir: Path) -> Explanation:
         reasons=tuple(_reason(reason) for reason in verdict.reasons),
         bad_probability=verdict.bad_probability,
         contributions=tuple(Statement(str(c.view), c.log_odds) for c in verdict.contributions),
-        defects=tuple(_defect(n, defect) for n, defect in enumerate(verdict.defects, start=1)),
+        defects=tuple(
+            _defect(number, defect, verdict.views)
+            for number, defect in enumerate(verdict.defects, start=1)
+        ),
         views=tuple(_view(view, verdict) for view in verdict.views),
         coverage=verdict.coverage,
         disposition=_disposition(record),
@@ -166,14 +170,14 @@ def _reason(reason: Reason) -> ExplainedReason:
     return ExplainedReason(reason.code, reason.text, *values)
 
 
-def _defect(number: int, defect: Defect) -> ExplainedDefect:
+def _defect(number: int, defect: Defect, views: Sequence[ViewFindings]) -> ExplainedDefect:
     position = None
     if defect.position_m is not None:
         x, y, z = (round(float(value) * 1000.0, 3) for value in defect.position_m)
         position = (x, y, z)
     found: dict[ViewKey, list[str]] = {}
     for source in defect.sources:
-        found.setdefault(source.view, []).append(f'{source.label} {source.score:.2f}')
+        found.setdefault(source.view, []).append(_source(source, views))
     log_odds = {one.view: one.log_odds for one in defect.contributions}
     return ExplainedDefect(
         number=number,
@@ -197,6 +201,19 @@ def _defect(number: int, defect: Defect) -> ExplainedDefect:
         ),
         not_seen_by=_silent(defect.contributions, found),
     )
+
+
+def _source(source: Source, views: Sequence[ViewFindings]) -> str:
+    """A finding in words, with the shots of the lighting sequence that show it."""
+    shots = [
+        finding.shots
+        for view in views
+        if view.view == source.view
+        for finding in view.findings
+        if (finding.label, finding.score) == (source.label, source.score)
+    ]
+    where = f' in {", ".join(shots[0])}' if shots and shots[0] else ''
+    return f'{source.label} {source.score:.2f}{where}'
 
 
 def _silent(

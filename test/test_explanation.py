@@ -64,6 +64,17 @@ def test_a_defect_tells_who_saw_it_where_and_how_large(line):
         assert 0 < defect.length_mm < 5
 
 
+def test_a_defect_tells_which_light_shows_it(line, tmp_path):
+    verdict = line.store.get('new').verdict
+    views = [
+        replace(view, findings=tuple(replace(one, shots=('dark',)) for one in view.findings))
+        for view in verdict.views
+    ]
+    record = Record(replace(verdict, views=tuple(views)), (), None)
+    for defect in explain(record, tmp_path).defects:
+        assert all(one.findings == ('stain 0.90 in dark',) for one in defect.seen_by)
+
+
 def test_a_view_that_should_have_seen_a_defect_is_named(line, tmp_path):
     seen = [line.image('i', 'above', [BESIDE]), line.image('i', 'aside', [])]
     views = [line.pipeline._inspectors[o.view.sensor].inspect(o).view_findings for o in seen]

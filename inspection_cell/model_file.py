@@ -119,7 +119,7 @@ class Export(StrictModel):
     precision: Precision
     """What it computes in; one OpenVINO file may be listed as fp32 and as bf16."""
     end_to_end: bool
-    """Whether it has the NMS-free head, which the direct runners read."""
+    """Whether it has the NMS-free head."""
     parity: Parity | None = None
     """The comparison that proves it; without one it is not used."""
 

@@ -10,6 +10,7 @@ import typer
 
 from inspection_cell.cli.console import OUT, print_json
 from inspection_cell.cli.training_runs import (
+    chosen_head,
     chosen_task,
     folds_to_json,
     numbers,
@@ -39,6 +40,7 @@ SeedOption = Annotated[
 ]
 OptimizerOption = Annotated[str, typer.Option(help=f'{", ".join(OPTIMISERS)}.')]
 AugmentationOption = Annotated[str, typer.Option(help=f'{", ".join(AUGMENTATIONS)}.')]
+HeadOption = Annotated[str, typer.Option(help='nms_free, or nms: better with few images.')]
 SettingOption = Annotated[
     list[str] | None,
     typer.Option('--set', help="NAME=NUMBER: one of the trainer's settings, as lr0=0.004."),
@@ -72,6 +74,7 @@ def train(
     seed: SeedOption = 0,
     optimizer: OptimizerOption = 'AdamW',
     augmentation: AugmentationOption = 'fixed_cameras',
+    head: HeadOption = 'nms_free',
     setting: SettingOption = None,
     max_hours: HoursOption = None,
     patience: PatienceOption = None,
@@ -94,6 +97,7 @@ def train(
         base=base,
         optimizer=optimizer,
         augmentation=augmentation,
+        head=chosen_head(head),
         own_settings=numbers(setting or ()),
         max_hours=max_hours,
         patience=patience,

@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from inspection_cell.cli.console import ERR, OUT
 from inspection_cell.errors import DataError
+from inspection_cell.learning.training_settings import Head
 from inspection_cell.models import MODEL_FILE, ModelFolder, Task, load_model_folder
 
 if TYPE_CHECKING:
@@ -24,6 +25,15 @@ def chosen_task(name: str | None) -> Task | None:
     if name is not None and name not in tasks:
         raise DataError(f'--task: expected one of {", ".join(tasks)}, got {name!r}')
     return next((task for task in tasks if task == name), None)
+
+
+def chosen_head(name: str) -> Head:
+    """The head of this name; raises DataError for another."""
+    heads: tuple[Head, ...] = get_args(Head)
+    for head in heads:
+        if head == name:
+            return head
+    raise DataError(f'--head: expected one of {", ".join(heads)}, got {name!r}')
 
 
 def numbers(given: Sequence[str]) -> dict[str, float]:

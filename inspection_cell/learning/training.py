@@ -13,7 +13,7 @@ from inspection_cell.learning.datasets import Dataset, files_sha256, load_datase
 from inspection_cell.learning.folds import Fold, Parted, part
 from inspection_cell.learning.learning_curve import LearningCurve, draw_curve, read_curve
 from inspection_cell.learning.staging import stage
-from inspection_cell.learning.training_settings import AUGMENTATIONS, settings_of
+from inspection_cell.learning.training_settings import AUGMENTATIONS, Head, settings_of
 from inspection_cell.models import (
     MODEL_FILE,
     Metrics,
@@ -58,6 +58,7 @@ class TrainingPlan:
         task: None: as the data set says.
         image_size: side of the (square) images that the network sees, pixels.
         base: architecture (`yolo26n`: from scratch), a file with weights, or a model folder.
+        head: `nms_free`, or `nms`: learns more from few images, its doubles are suppressed.
         max_hours: fewer epochs, their schedule fitted to that time; None: all epochs.
         patience: ends it after so many epochs without a better one; None: never.
         own_settings: the trainer's settings by its own names, on top of the presets.
@@ -75,6 +76,7 @@ class TrainingPlan:
     base: str = 'yolo26n'
     optimizer: str = 'AdamW'
     augmentation: str = 'fixed_cameras'
+    head: Head = 'nms_free'
     own_settings: Mapping[str, float] = field(default_factory=dict)
     max_hours: float | None = None
     patience: int | None = None
@@ -187,7 +189,6 @@ def _job(
         'workers': 1,
         'cache': 'ram',
         'patience': plan.patience or plan.epochs,
-        'nms': False,  # the best epoch is that of the NMS-free head, which is the one used
         'optimizer': plan.optimizer,
         'cos_lr': True,
     }
@@ -200,6 +201,7 @@ def _job(
         _base(plan.base, dataset.task),
         plan.epochs,
         settings,
+        plan.head == 'nms_free',
         AUGMENTATIONS[plan.augmentation].whole_share,
         plan.max_hours,
         resume,

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from inspection_cell.errors import DataError
+
+Head = Literal['nms_free', 'nms']  # what a network ends with: it suppresses doubles, or NMS does
 
 OWN_SETTINGS = frozenset(
     {

@@ -1,4 +1,4 @@
-"""Trained weights in other runtimes' formats, with the NMS-free head, for images of any size."""
+"""Trained weights in other runtimes' formats, for images of any size, without NMS if they can."""
 
 import importlib.util
 import logging

@@ -56,6 +56,7 @@ class TrainingJob:
         out_dir: where checkpoints go, under `run/`.
         base: architecture (`yolo26n`: from scratch) or a file with weights.
         settings: the trainer's arguments (imgsz, batch, seed, augmentation).
+        nms_free: trains the head that needs no suppression of doubles, else the one that does.
         whole_share: share of the epochs, the last ones, that sees whole images, no mosaics.
         max_hours: fits the number of epochs to that time; None: all epochs.
         resume: continues from the checkpoint in `out_dir`.
@@ -67,6 +68,7 @@ class TrainingJob:
     base: str
     epochs: int
     settings: Settings
+    nms_free: bool = True
     whole_share: float = 0.0
     max_hours: float | None = None
     resume: bool = False
@@ -131,7 +133,7 @@ def train_network(job: TrainingJob, progress: Callable[[EpochReport], None]) -> 
     """
     run = job.out_dir.resolve() / RUN
     checkpoint = run / 'weights' / 'last.pt'
-    model = _network(str(checkpoint) if job.resume else job.base, job.task)
+    model = _network(str(checkpoint) if job.resume else job.base, job.task, job.nms_free)
     epochs = _Epochs(job, progress)
     model.add_callback('on_train_start', _prepare)
     model.add_callback('on_train_epoch_start', epochs.begin)
@@ -144,13 +146,14 @@ def train_network(job: TrainingJob, progress: Callable[[EpochReport], None]) -> 
         'project': str(run.parent),
         'name': RUN,
         'exist_ok': True,
+        'nms': False if job.nms_free else None,  # the best epoch is that of the head in use
         'device': 'cpu',
         'amp': False,
         'plots': False,
         'verbose': False,
     }
     try:
-        model.train(**arguments, resume=job.resume)
+        model.train(trainer=_trainer(model, job.nms_free), **arguments, resume=job.resume)
     except (AssertionError, FileNotFoundError, SyntaxError, TypeError) as error:
         raise ModelError(f'{run}: the training cannot be started: {error}') from error
     best = run / 'weights' / 'best.pt'
@@ -181,15 +184,18 @@ def multiplies_bfloat16() -> bool:
     return bool(torch.cpu.get_capabilities().get('avx512_bf16', False))
 
 
-def _network(source: str, task: Task) -> YOLO:
+def _network(source: str, task: Task, nms_free: bool) -> YOLO:
     try:
         model = YOLO(source, task=task)
     except (*LOAD_ERRORS, SyntaxError, AttributeError) as error:
         raise ModelError(f'{source}: cannot be loaded as a base: {error}') from error
     if model.task != task:
         model = _converted(model, source, task)
-    if getattr(model.model.model[-1], 'one2one_cv2', None) is None:
-        raise ModelError(f'{source}: expected a network with an NMS-free head, such as yolo26n')
+    if nms_free and getattr(model.model.model[-1], 'one2one_cv2', None) is None:
+        raise ModelError(
+            f'{source}: expected a network with an NMS-free head, such as yolo26n; '
+            '--head nms takes others'
+        )
     return model
 
 
@@ -201,6 +207,21 @@ def _converted(model: YOLO, source: str, task: Task) -> YOLO:
     converted = YOLO(architecture(family.removesuffix(HEADS.get(model.task, '')), task), task=task)
     converted.load(source)
     return converted
+
+
+def _trainer(model: YOLO, nms_free: bool) -> type:
+    """The vendor's trainer; for the head with NMS it builds networks that have no other."""
+    vendor: Any = model.task_map[model.task]['trainer']
+    if nms_free:
+        trainer: type = vendor
+        return trainer
+
+    class OneHeaded(vendor):  # type: ignore[misc]
+        def get_model(self, cfg: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            known = cfg if isinstance(cfg, dict) else ultralytics.nn.tasks.yaml_model_load(cfg)
+            return super().get_model({**known, 'end2end': False}, *args, **kwargs)
+
+    return OneHeaded
 
 
 def _prepare(trainer: Any) -> None:  # noqa: ANN401

@@ -7,7 +7,7 @@ from inspection_cell.ultralytics_adapter.offline import YOLO
 
 
 def measure_network(weights: Path, data: Path, image_size: int, images: int, name: str) -> Metrics:
-    """Average precision of the NMS-free head on the validation images of a data set.
+    """Average precision on the validation images of a data set, without NMS where it can be.
 
     Args:
         weights: the trained network.

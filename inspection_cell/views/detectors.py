@@ -1,6 +1,7 @@
 """A model folder as a detector: the fastest network of this machine that was proven.
 
-Only what is chosen is imported: with an NMS-free export neither PyTorch nor Ultralytics is needed.
+Only what is chosen is imported: exports of boxes, and NMS-free ones, need neither PyTorch nor
+Ultralytics.
 """
 
 import platform
@@ -89,16 +90,17 @@ def load_export(
         ModelError: when its files are missing, damaged or of another kind, or its runtime is
             not installed.
     """
-    missing = _missing_packages(export)
+    missing = _missing_packages(folder, export)
     if missing:
         raise ModelError(
             f'{folder.path}: expected the Python packages {", ".join(missing)} for the export '
             f'{export.path}, they are not installed'
         )
     count = threads or usable_cores()
-    if not _direct(export):
+    if not _direct(folder, export):
         return _by_ultralytics(folder, export, image_size, count, floor_score)
-    detector = DirectDetector(folder, _runner(folder, export, count), image_size, floor_score)
+    runner = _runner(folder, export, count)
+    detector = DirectDetector(folder, runner, image_size, floor_score, nms_free=export.end_to_end)
     _warm_up(detector, image_size)
     return detector
 
@@ -155,7 +157,7 @@ def _against(folder: ModelFolder, export: Export) -> str:
         return f'it differs from the trained weights: {export.parity.problems[0]}'
     if export not in folder.exports:
         return 'it was compared with other weights'
-    missing = _missing_packages(export)
+    missing = _missing_packages(folder, export)
     if missing:
         return f'{", ".join(missing)} is not installed'
     if export.backend == 'tensorrt' and shutil.which('nvidia-smi') is None:
@@ -167,15 +169,16 @@ def _against(folder: ModelFolder, export: Export) -> str:
     return ''
 
 
-def _missing_packages(export: Export) -> list[str]:
+def _missing_packages(folder: ModelFolder, export: Export) -> list[str]:
     needed = list(PACKAGES[export.backend])
-    if not _direct(export):
+    if not _direct(folder, export):
         needed += ['torch', 'ultralytics']
     return sorted({name for name in needed if find_spec(name) is None})
 
 
-def _direct(export: Export) -> bool:
-    return export.end_to_end and export.backend != 'tensorrt'
+def _direct(folder: ModelFolder, export: Export) -> bool:
+    read = export.end_to_end or folder.file.task == 'detect'
+    return read and export.backend != 'tensorrt'
 
 
 def _rank(export: Export) -> tuple[int, int]:
@@ -186,14 +189,14 @@ def _rank(export: Export) -> tuple[int, int]:
 
 
 def _runner(folder: ModelFolder, export: Export, threads: int) -> Runner:
-    path = folder.export_path(export)
+    path, task = folder.export_path(export), folder.file.task
     if export.backend == 'openvino':
         from inspection_cell.views.openvino_runner import OpenVinoRunner
 
-        return OpenVinoRunner(path, export.precision, folder.file.task, threads)
+        return OpenVinoRunner(path, export.precision, task, threads, nms_free=export.end_to_end)
     from inspection_cell.views.onnx_runner import OnnxRunner
 
-    return OnnxRunner(path, export.precision, folder.file.task, threads)
+    return OnnxRunner(path, export.precision, task, threads, nms_free=export.end_to_end)
 
 
 def _by_ultralytics(

@@ -27,13 +27,14 @@ class Runner(Protocol):
 
 
 class DirectDetector:
-    """An export with an NMS-free head.
+    """An export with an NMS-free head, or of boxes whose doubles are suppressed afterwards.
 
     Args:
         folder: the checked model folder.
         runner: of the export.
         image_size: longest side that the network sees, pixels; None: the image's own.
         floor_score: detections below are left out.
+        nms_free: whether the head suppresses doubles.
     """
 
     def __init__(
@@ -42,12 +43,15 @@ class DirectDetector:
         runner: Runner,
         image_size: int | None = None,
         floor_score: float = FLOOR_SCORE,
+        *,
+        nms_free: bool = True,
     ) -> None:
         """Take the network as it is; nothing runs yet."""
         self._folder = folder
         self._runner = runner
         self._image_size = image_size
         self._floor_score = floor_score
+        self._nms_free = nms_free
 
     @property
     def backend(self) -> str:
@@ -77,7 +81,14 @@ class DirectDetector:
         outputs = self._runner.run([one.pixels for one in fitted], beside)
         try:
             return [
-                decode(output, one, self._folder.file.task, self.classes, self._floor_score)
+                decode(
+                    output,
+                    one,
+                    self._folder.file.task,
+                    self.classes,
+                    self._floor_score,
+                    nms_free=self._nms_free,
+                )
                 for output, one in zip(outputs, fitted, strict=True)
             ]
         except ModelError as error:

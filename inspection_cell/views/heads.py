@@ -1,4 +1,4 @@
-"""What NMS-free heads put out, as detections: boxes, oriented boxes, outlines."""
+"""What the heads of networks put out, as detections: boxes, oriented boxes, outlines."""
 
 from collections.abc import Sequence
 
@@ -18,6 +18,8 @@ MARGIN = 2  # prototypes that bilinear enlarging needs around a box
 UNKNOWN = -1  # a side of a shape that only a run shows
 FLOOR_SCORE = 0.05  # below, boxes are noise that costs time
 LOWEST_SCORE = 0.001  # kept instead where average precision is measured
+SAME_IOU = 0.7  # two boxes of one class with a greater IoU are one thing; Ultralytics' default
+MOST_BOXES = 300  # of an image, as an NMS-free head gives at most
 
 
 def decode(
@@ -26,22 +28,28 @@ def decode(
     task: Task,
     classes: Sequence[str],
     floor_score: float = FLOOR_SCORE,
+    *,
+    nms_free: bool = True,
 ) -> Detections:
     """The rows of one image's outputs as detections in image pixels, best first.
 
     Args:
         outputs: `detect` (1, N, 6) x0, y0, x1, y1, score, class; `obb` (1, N, 7) x, y, width,
             height, score, class, angle (radians, clockwise); `segment` (1, N, 38) as `detect`
-            with 32 coefficients, and prototypes (1, 32, H/4, W/4). Network pixels.
+            with 32 coefficients, and prototypes (1, 32, H/4, W/4). `detect` with doubles:
+            (1, 4 + C, N) x, y, width, height and a score per class. Network pixels.
         fitted: what the network was given.
         task: of the network.
         classes: names by the network's class number.
         floor_score: rows below or equal are left out.
+        nms_free: whether the head suppresses doubles; else they are suppressed here.
 
     Raises:
-        ModelError: for outputs of another form: no NMS-free head, or of another task.
+        ModelError: for outputs of another form, or of another task.
     """
-    check_outputs([output.shape for output in outputs], task)
+    check_outputs([output.shape for output in outputs], task, nms_free=nms_free)
+    if not nms_free:
+        return from_rows(_suppressed(outputs[0][0].T, floor_score, len(classes)), fitted, classes)
     rows = outputs[0][0]
     rows = rows[rows[:, 4] > floor_score]
     if task == 'obb':
@@ -50,15 +58,43 @@ def decode(
     return from_rows(rows, fitted, classes, masks)
 
 
-def check_outputs(shapes: Sequence[Sequence[int]], task: Task) -> None:
-    """Raise ModelError for output shapes that the task's NMS-free head does not give."""
+def check_outputs(shapes: Sequence[Sequence[int]], task: Task, *, nms_free: bool = True) -> None:
+    """Raise ModelError for output shapes that the task's head does not give."""
     columns, count = COLUMNS[task], 2 if task == 'segment' else 1
     found = ', '.join(str(tuple(shape)) for shape in shapes)
-    if len(shapes) != count or len(shapes[0]) != 3 or shapes[0][2] not in (columns, UNKNOWN):
+    if not nms_free:
+        if task != 'detect' or len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] == columns:
+            raise ModelError(
+                f'expected a head for boxes with an output (1, 4 + classes, N), task {task}, '
+                f'the network gives {found}'
+            )
+    elif len(shapes) != count or len(shapes[0]) != 3 or shapes[0][2] not in (columns, UNKNOWN):
         raise ModelError(
             f'expected an NMS-free head for task {task} with an output (1, N, {columns})'
             f'{" and prototypes" if count == 2 else ""}, the network gives {found}'
         )
+
+
+def _suppressed(candidates: Rows, floor_score: float, classes: int) -> Rows:
+    """Rows (M, 6) x0, y0, x1, y1, score, class of candidates (N, 4 + C), best first.
+
+    Each candidate counts for its best class; of those that overlap the best one stays.
+    """
+    if candidates.shape[1] != 4 + classes:
+        raise ModelError(f'expected {classes} classes, the network has {candidates.shape[1] - 4}')
+    numbers = candidates[:, 4:].argmax(axis=1)
+    scores = candidates[np.arange(len(candidates)), 4 + numbers].astype(np.float64)
+    above = scores > floor_score
+    numbers, scores = numbers[above], scores[above]
+    centre, size = np.split(candidates[above, :4].astype(np.float64), 2, axis=1)
+    corners = np.hstack([centre - size / 2, size])
+    kept = cv2.dnn.NMSBoxesBatched(
+        corners.tolist(), scores.tolist(), numbers.tolist(), floor_score, SAME_IOU
+    )
+    best = np.asarray(kept, dtype=np.intp)[:MOST_BOXES]
+    boxes = np.hstack([centre - size / 2, centre + size / 2])[best]
+    rows: Rows = np.column_stack([boxes, scores[best], numbers[best]])
+    return rows
 
 
 def from_rows(

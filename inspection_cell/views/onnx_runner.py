@@ -35,9 +35,18 @@ class OnnxRunner:
         precision: what the export is listed as.
         task: of the network, to refuse another head.
         threads: of the CPU.
+        nms_free: whether its head suppresses doubles.
     """
 
-    def __init__(self, path: Path, precision: Precision, task: Task, threads: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        precision: Precision,
+        task: Task,
+        threads: int,
+        *,
+        nms_free: bool = True,
+    ) -> None:
         """Load the network."""
         self.backend = f'onnxruntime {precision}'
         options = onnxruntime.SessionOptions()
@@ -54,7 +63,7 @@ class OnnxRunner:
                 [side if isinstance(side, int) else UNKNOWN for side in output.shape]
                 for output in self._session.get_outputs()
             ]
-            check_outputs(shapes, task)
+            check_outputs(shapes, task, nms_free=nms_free)
         except (*LOAD_ERRORS, ModelError) as error:
             raise ModelError(f'{path}: cannot be used: {error}') from error
         self._input = self._session.get_inputs()[0].name

@@ -38,16 +38,25 @@ class OpenVinoRunner:
         precision: what the export is listed as; it sets what the layers compute in.
         task: of the network, to refuse another head.
         threads: of the CPU.
+        nms_free: whether its head suppresses doubles.
     """
 
-    def __init__(self, path: Path, precision: Precision, task: Task, threads: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        precision: Precision,
+        task: Task,
+        threads: int,
+        *,
+        nms_free: bool = True,
+    ) -> None:
         """Read the network; it is compiled when the first image comes."""
         self.backend = f'openvino {precision}'
         self._threads = threads
         self._streams = min(threads, AT_ONCE)
         self._core = ov.Core()
         self._compute_type = _compute_type(self._core, precision, path)
-        self._network = _with_eight_bit_input(_read(self._core, path, task))
+        self._network = _with_eight_bit_input(_read(self._core, path, task, nms_free))
         self._compiled: OrderedDict[tuple[tuple[int, ...], int], Requests] = OrderedDict()
         self._compiling = threading.Lock()
 
@@ -123,7 +132,7 @@ def _compute_type(core: Any, precision: Precision, path: Path) -> str:  # noqa: 
     return 'bf16' if precision in ('bf16', 'int8') and has_bfloat16 else 'f32'
 
 
-def _read(core: Any, path: Path, task: Task) -> Any:  # noqa: ANN401
+def _read(core: Any, path: Path, task: Task, nms_free: bool) -> Any:  # noqa: ANN401
     files = [path] if path.is_file() else sorted(path.glob('*.xml'))
     if len(files) != 1:
         raise ModelError(f'{path}: expected one .xml file of OpenVINO, found {len(files)}')
@@ -133,7 +142,7 @@ def _read(core: Any, path: Path, task: Task) -> Any:  # noqa: ANN401
             [side.get_length() if side.is_static else UNKNOWN for side in output.partial_shape]
             for output in network.outputs
         ]
-        check_outputs(shapes, task)
+        check_outputs(shapes, task, nms_free=nms_free)
     except (RuntimeError, ModelError) as error:
         raise ModelError(f'{path}: cannot be used: {error}') from error
     return network

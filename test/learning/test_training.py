@@ -13,11 +13,17 @@ from inspection_cell.learning.datasets import files_sha256, load_dataset
 from inspection_cell.learning.folds import Fold
 from inspection_cell.learning.training import TrainingPlan, train
 from inspection_cell.learning.training_settings import AUGMENTATIONS, settings_of
-from inspection_cell.models import load_model_folder
+from inspection_cell.models import Export, export_sha256, load_model_folder
 from inspection_cell.observations import Image
+from inspection_cell.ultralytics_adapter.exporting import export_network
 from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector
 from inspection_cell.ultralytics_adapter.offline import YOLO, torch
 from inspection_cell.ultralytics_adapter.training import architecture
+from inspection_cell.views.detectors import load_export
+from inspection_cell.views.direct_detector import DirectDetector
+from inspection_cell.views.heads import LOWEST_SCORE
+from inspection_cell.views.overlap import match_boxes
+from inspection_cell.views.preprocessing import SHORTEST, fit
 
 CORNERS = ((0, 0), (16, 0), (16, 16), (0, 16))
 
@@ -191,3 +197,40 @@ def test_what_was_noted_at_the_start_is_readable(tmp_path):
         train(short(data), tmp_path / 'model', stop)
     noted = json.loads((tmp_path / 'model' / 'run' / 'started.json').read_text())
     assert noted['epochs'] == 2
+
+
+def test_the_head_with_nms_is_trained_alone_and_its_export_suppresses_doubles_alike(tmp_path):
+    data = write_dots(tmp_path / 'dots')
+    folder = train(short(data, head='nms', epochs=1), tmp_path / 'model')
+    head = YOLO(str(folder.weights)).model.model[-1]
+    assert getattr(head, 'one2one_cv2', None) is None
+    image = Image(cv2.imread(str(data.parent / 'images' / 'val' / '0.png')))
+    (found,) = UltralyticsDetector(folder, floor_score=LOWEST_SCORE).detect([image])
+    size, floor = [SHORTEST, SHORTEST], LOWEST_SCORE
+    padded = fit(image).pixels
+    by_vendor = YOLO(str(folder.weights)).predict(padded, imgsz=size, conf=floor, verbose=False)
+    within = by_vendor[0].boxes.xyxy.numpy()[:, :2].max(axis=1) < image.pixels.shape[0]
+    assert len(found) == within.sum() > 3  # suppressed as its own default does
+    made = export_network(folder.weights, folder.path, 'onnxruntime', 'fp32', 64)
+    assert not made.end_to_end
+    export = Export(
+        path=made.path.name,
+        sha256=export_sha256(made.path),
+        backend='onnxruntime',
+        precision='fp32',
+        end_to_end=made.end_to_end,
+    )
+    detector = load_export(folder, export, floor_score=LOWEST_SCORE)
+    assert isinstance(detector, DirectDetector)  # without PyTorch
+    (same,) = detector.detect([image])
+    pairs = match_boxes(found, same, 0.9)
+    assert len(pairs) == len(found) == len(same)
+    assert all(abs(found.scores[i] - same.scores[j]) < 1e-4 for i, j in pairs)
+
+
+def test_a_base_without_the_nms_free_head_serves_the_other_one(tmp_path):
+    data = write_dots(tmp_path / 'dots')
+    with pytest.raises(ModelError, match='--head nms takes others'):
+        train(short(data, base='yolo11n'), tmp_path / 'refused')
+    folder = train(short(data, base='yolo11n', head='nms', epochs=1), tmp_path / 'model')
+    assert folder.file.training.base == 'yolo11n'

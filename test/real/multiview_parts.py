@@ -212,6 +212,7 @@ def main() -> None:
                 batch=8,
                 base=given.base,
                 augmentation='surfaces',
+                head='nms',
                 max_hours=given.max_hours,
             )
             train(plan, folder, _log)

@@ -18,7 +18,7 @@ from inspection_cell.reference import ReferenceMesh
 
 MARGIN_PX = 32  # beside the part at the pose that the recipe names
 LEAST_MARGIN_PX = 16  # beside the part at the pose that is reported
-STEP_PX = 128  # sides are multiples: few sizes
+STEP_PX = 32  # sides are multiples, as the network needs them anyway: few sizes
 SAME_RAY_COS = 1.0 - 1e-6  # about 0.1°
 WORTH = 0.85  # of the image's pixels, from which on it is taken whole
 

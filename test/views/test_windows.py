@@ -92,7 +92,7 @@ def inspected(recipe, *observations):
 
 def test_only_the_part_with_a_margin_is_looked_at_and_findings_lie_in_the_image(recipe):
     (seen,), (view,) = inspected(recipe, shown())
-    assert seen == (256, 256)  # 172 x 115 pixels and 32 on each side, in steps of 128
+    assert seen == (192, 256)  # 172 x 115 pixels and 32 on each side, in steps of 32
     (finding,) = view.findings
     assert finding.box_px.tolist() == [700, 500, 730, 512]
     assert finding.polygon_px.tolist() == [[700, 500], [730, 500], [730, 512]]
@@ -103,7 +103,7 @@ def test_the_window_follows_the_part_and_keeps_its_size(recipe):
     stains = [(710, 500), (620, 480), (1100, 780)]
     views = [shown(stain, away) for stain, away in zip(stains, off, strict=True)]
     seen, found = inspected(recipe, *views)
-    assert set(seen) == {(256, 256)}
+    assert set(seen) == {(192, 256)}
     for stain, view in zip(stains, found, strict=True):
         assert view.findings[0].box_px[:2].tolist() == list(stain)
 

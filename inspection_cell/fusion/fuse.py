@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from inspection_cell.cell import Cell
@@ -21,17 +22,19 @@ from inspection_cell.findings import (
 from inspection_cell.fusion.admission import is_process, judged_views, prove_presence
 from inspection_cell.fusion.association import associate, canonical
 from inspection_cell.fusion.coverage import surface_coverage, view_coverage
-from inspection_cell.fusion.merging import Known, Merged, merge, source_of
+from inspection_cell.fusion.merging import Known, Merged, expected_place, merge, source_of
 from inspection_cell.fusion.poses import best_pose, pose_corrections
 from inspection_cell.fusion.probability import any_of, contributions
 from inspection_cell.fusion.projection import Located, locate
 from inspection_cell.fusion.surface_paths import SurfacePaths
 from inspection_cell.fusion.visibility import CameraView, Sightings, focus_m, sightings
 from inspection_cell.fusion.visibility_cache import VisibilityCache
+from inspection_cell.geometry import invert
 from inspection_cell.measurements import is_feature
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
+from inspection_cell.views.presence import shows_features
 from inspection_cell.zones import SurfaceZone, resolve_zones
 
 
@@ -249,9 +252,31 @@ class _Fusion:
         points = [a.position_m if a.position_m is not None else nowhere for a in anchors]
         normals = [a.normal if a.normal is not None else nowhere for a in anchors]
         angle_rad = float(np.deg2rad(self.recipe.file.coverage.max_incidence_deg))
-        return sightings(
+        found = sightings(
             self.reference, self.cameras, np.array(points), np.array(normals), angle_rad
         )
+        for column, group in enumerate(groups):
+            expected = expected_place(self.recipe, group, anchors[column].position_m)
+            if expected is not None:
+                self._sight_feature(self.reference, found, column, expected)
+        return found
+
+    def _sight_feature(
+        self,
+        reference: ReferenceMesh,
+        found: Sightings,
+        column: int,
+        place_m: NDArray[np.float64],
+    ) -> None:
+        """A missing feature is shown by who would show the feature, whatever its box lies on."""
+        for row, camera in enumerate(self.cameras):
+            shown = shows_features(
+                reference, camera.camera, camera.transform_part_to_sensor, place_m[None]
+            )
+            towards = invert(camera.transform_part_to_sensor)[:3, 3] - place_m
+            facing = (towards / np.linalg.norm(towards))[None]
+            found.seen[row, column] = shown[0]
+            found.resolution[row, column] = camera.resolution(place_m[None], facing)[0]
 
     def _undecided(self, group: Sequence[Located]) -> set[ViewKey]:
         """Views that show something at this place too, which a mask took out: not clean."""

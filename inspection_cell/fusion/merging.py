@@ -88,7 +88,8 @@ def merge(
     testimony = Testimony(_best(imaged), _best(measured), missed if imaged else {})
     position, sigma_m = _place(group, known.reference)
     position = known.middles.get(_anchor(group).zone, position)
-    position = _where_expected(recipe, imaged, position)
+    expected = expected_place(recipe, imaged, position)
+    position = position if expected is None else expected
     probability = testimony.probability
     defect = Defect(
         measure.label,
@@ -149,21 +150,24 @@ def _place(
     return position, 0.0 if sigma_m <= LEAST_SIGMA_M else sigma_m
 
 
-def _where_expected(
-    recipe: Recipe, imaged: Sequence[Located], position: NDArray[np.float64] | None
+def expected_place(
+    recipe: Recipe, group: Sequence[Located], position: NDArray[np.float64] | None
 ) -> NDArray[np.float64] | None:
-    """A feature that is missing is missing where it should be, whatever shows that."""
+    """Where the feature should be that a group near `position` misses; None: it misses none.
+
+    A feature that is missing is missing where it should be, whatever shows that.
+    """
     detection = recipe.file.detection
     if detection is None or position is None:
-        return position
-    labels = {found.finding.label for found in imaged}
+        return None
+    labels = {found.finding.label for found in group}
     for feature in detection.features:
         if f'missing_{feature.label}' in labels and feature.positions_mm:
             places = np.array(feature.positions_mm) / 1000.0
             away_mm = np.linalg.norm(places - position, axis=1) * 1000.0
             if away_mm.min() <= 2.0 * feature.gate_mm:
                 return np.asarray(places[int(np.argmin(away_mm))], dtype=np.float64)
-    return position
+    return None
 
 
 def _middle(pieces: Sequence[Located]) -> NDArray[np.float64]:

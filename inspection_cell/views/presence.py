@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from inspection_cell.findings import Finding, Presence, PresenceStatus
-from inspection_cell.geometry import Intrinsics, Transform, transform_points
+from inspection_cell.geometry import Intrinsics, Points, Transform, transform_points
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.sections.detection import Feature, Silhouette
 from inspection_cell.views.detections import Detections
@@ -61,14 +61,29 @@ def expect_features(
     positions_m = np.array(feature.positions_mm, dtype=np.float64).reshape(-1, 3) / 1000.0
     positions_camera = transform_points(transform_part_to_sensor, positions_m)
     pixels = intrinsics.project(positions_camera)
-    inside = (pixels >= 0).all(axis=1) & (
-        pixels <= (intrinsics.width - 1, intrinsics.height - 1)
-    ).all(axis=1)  # NaN (behind the camera) compares as outside
-    seen = inside & _unoccluded(reference, transform_part_to_sensor, positions_camera)
+    seen = shows_features(reference, intrinsics, transform_part_to_sensor, positions_m)
     gates = feature.gate_mm / 1000.0 * intrinsics.fx / positions_camera[seen, 2]
     candidates = detections.of(feature.label, feature.min_score)
     matched = match(pixels[seen], gates, candidates.centres_px)
     return Expected(feature, pixels[seen], gates, matched)
+
+
+def shows_features(
+    reference: ReferenceMesh,
+    intrinsics: Intrinsics,
+    transform_part_to_sensor: Transform,
+    positions_m: Points,
+) -> NDArray[np.bool_]:
+    """In which of (N, 3) positions, part frame, a view shows whether a feature is there."""
+    positions_camera = transform_points(transform_part_to_sensor, positions_m)
+    pixels = intrinsics.project(positions_camera)
+    inside = (pixels >= 0).all(axis=1) & (
+        pixels <= (intrinsics.width - 1, intrinsics.height - 1)
+    ).all(axis=1)  # NaN (behind the camera) compares as outside
+    seen: NDArray[np.bool_] = inside & _unoccluded(
+        reference, transform_part_to_sensor, positions_camera
+    )
+    return seen
 
 
 def match(

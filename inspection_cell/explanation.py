@@ -208,9 +208,8 @@ def _source(source: Source, views: Sequence[ViewFindings]) -> str:
     shots = [
         finding.shots
         for view in views
-        if view.view == source.view
         for finding in view.findings
-        if (finding.label, finding.score) == (source.label, source.score)
+        if source.is_of(view.view, finding)
     ]
     where = f' in {", ".join(shots[0])}' if shots and shots[0] else ''
     return f'{source.label} {source.score:.2f}{where}'

@@ -200,6 +200,10 @@ class Source:
     label: str
     score: float
 
+    def is_of(self, view: ViewKey, finding: Finding) -> bool:
+        """Whether it names this finding of this view."""
+        return (self.view, self.label, self.score) == (view, finding.label, finding.score)
+
 
 @dataclass(frozen=True, slots=True)
 class Contribution:

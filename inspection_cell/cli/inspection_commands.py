@@ -82,9 +82,8 @@ def surface(
             reference, scan, units.value, tolerance_mm, initial_pose or (), recipe
         )
         if report is not None:
-            from inspection_cell.showing.surface_report import (
-                write_report,  # Matplotlib takes a second
-            )
+            # Matplotlib takes a second.
+            from inspection_cell.showing.surface_report import write_report
 
             write_report(report, result, result.zones)
     if json:

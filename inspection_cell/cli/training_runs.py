@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from rich.progress import Progress
 
@@ -19,21 +19,26 @@ if TYPE_CHECKING:
     from inspection_cell.learning.training import TrainingPlan
 
 
+T = TypeVar('T', bound=str)
+
+
 def chosen_task(name: str | None) -> Task | None:
     """The task of this name; raises DataError for another."""
     tasks: tuple[Task, ...] = get_args(Task)
-    if name is not None and name not in tasks:
-        raise DataError(f'--task: expected one of {", ".join(tasks)}, got {name!r}')
-    return next((task for task in tasks if task == name), None)
+    return None if name is None else _one_of('--task', name, tasks)
 
 
 def chosen_head(name: str) -> Head:
     """The head of this name; raises DataError for another."""
     heads: tuple[Head, ...] = get_args(Head)
-    for head in heads:
-        if head == name:
-            return head
-    raise DataError(f'--head: expected one of {", ".join(heads)}, got {name!r}')
+    return _one_of('--head', name, heads)
+
+
+def _one_of(option: str, name: str, allowed: tuple[T, ...]) -> T:
+    for one in allowed:
+        if one == name:
+            return one
+    raise DataError(f'{option}: expected one of {", ".join(allowed)}, got {name!r}')
 
 
 def numbers(given: Sequence[str]) -> dict[str, float]:

@@ -22,7 +22,14 @@ from inspection_cell.findings import (
 from inspection_cell.fusion.admission import is_process, judged_views, prove_presence
 from inspection_cell.fusion.association import associate, canonical
 from inspection_cell.fusion.coverage import surface_coverage, view_coverage
-from inspection_cell.fusion.merging import Known, Merged, expected_place, merge, source_of
+from inspection_cell.fusion.merging import (
+    Known,
+    Merged,
+    anchor_of,
+    expected_place,
+    merge,
+    source_of,
+)
 from inspection_cell.fusion.poses import best_pose, pose_corrections
 from inspection_cell.fusion.probability import any_of, contributions
 from inspection_cell.fusion.projection import Located, locate
@@ -248,7 +255,7 @@ class _Fusion:
         if self.reference is None or not groups:
             return None
         nowhere = np.zeros(3)
-        anchors = [_clearest(group) for group in groups]
+        anchors = [anchor_of(group) for group in groups]
         points = [a.position_m if a.position_m is not None else nowhere for a in anchors]
         normals = [a.normal if a.normal is not None else nowhere for a in anchors]
         angle_rad = float(np.deg2rad(self.recipe.file.coverage.max_incidence_deg))
@@ -304,11 +311,6 @@ class _Fusion:
             looking,
             cache=self.fuser.visibility,
         )
-
-
-def _clearest(group: Sequence[Located]) -> Located:
-    """The finding whose place is asked for in the other views."""
-    return max(group, key=lambda f: (f.finding.score, abs(f.finding.peak_mm), canonical(f)))
 
 
 def _order(defect: Defect) -> tuple[float, str, tuple[float, ...], tuple[str, ...]]:

@@ -87,7 +87,7 @@ def merge(
     missed = {view: _miss(recipe, imaged, long_mm, resolution, view) for view in clean}
     testimony = Testimony(_best(imaged), _best(measured), missed if imaged else {})
     position, sigma_m = _place(group, known.reference)
-    position = known.middles.get(_anchor(group).zone, position)
+    position = known.middles.get(anchor_of(group).zone, position)
     expected = expected_place(recipe, imaged, position)
     position = position if expected is None else expected
     probability = testimony.probability
@@ -95,7 +95,7 @@ def merge(
         measure.label,
         probability,
         position,
-        _anchor(group).normal,
+        anchor_of(group).normal,
         length_mm=long_mm,
         width_mm=max(found.finding.width_mm for found in group),
         area_mm2=max(found.finding.area_mm2 for found in group),
@@ -120,7 +120,7 @@ def source_of(found: Located) -> Source:
     return Source(found.view, found.finding.label, found.finding.score)
 
 
-def _anchor(group: Sequence[Located]) -> Located:
+def anchor_of(group: Sequence[Located]) -> Located:
     """The finding that stands for the group: the most certain, a measured one before others."""
     return max(group, key=lambda f: (f.finding.score, abs(f.finding.peak_mm), canonical(f)))
 
@@ -132,7 +132,7 @@ def _place(
 
     Several pieces of one view are first taken together, each as heavy as it is long.
     """
-    anchor = _anchor(group)
+    anchor = anchor_of(group)
     if anchor.position_m is None:
         return None, 0.0
     by_view: dict[ViewKey, list[Located]] = {}

@@ -137,9 +137,9 @@ def _images(view: ViewFindings) -> tuple[EvidenceFile, ...]:
 
 def _finding_outline(defect: Defect, view: ViewFindings) -> NDArray[np.float64] | None:
     """What this very view found of the defect: outline or box (K, 2)."""
-    own = {(s.label, s.score) for s in defect.sources if s.view == view.view}
     for finding in view.findings:
-        if (finding.label, finding.score) not in own or finding.box_px is None:
+        own = any(source.is_of(view.view, finding) for source in defect.sources)
+        if not own or finding.box_px is None:
             continue
         if finding.polygon_px is not None:
             return finding.polygon_px

@@ -87,12 +87,12 @@ def _suppressed(candidates: Rows, floor_score: float, classes: int) -> Rows:
     above = scores > floor_score
     numbers, scores = numbers[above], scores[above]
     centre, size = np.split(candidates[above, :4].astype(np.float64), 2, axis=1)
-    corners = np.hstack([centre - size / 2, size])
+    low = centre - size / 2
     kept = cv2.dnn.NMSBoxesBatched(
-        corners.tolist(), scores.tolist(), numbers.tolist(), floor_score, SAME_IOU
+        np.hstack([low, size]).tolist(), scores.tolist(), numbers.tolist(), floor_score, SAME_IOU
     )
     best = np.asarray(kept, dtype=np.intp)[:MOST_BOXES]
-    boxes = np.hstack([centre - size / 2, centre + size / 2])[best]
+    boxes = np.hstack([low, low + size])[best]
     rows: Rows = np.column_stack([boxes, scores[best], numbers[best]])
     return rows
 

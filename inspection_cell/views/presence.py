@@ -61,7 +61,7 @@ def expect_features(
     positions_m = np.array(feature.positions_mm, dtype=np.float64).reshape(-1, 3) / 1000.0
     positions_camera = transform_points(transform_part_to_sensor, positions_m)
     pixels = intrinsics.project(positions_camera)
-    seen = shows_features(reference, intrinsics, transform_part_to_sensor, positions_m)
+    seen = _shown(reference, intrinsics, transform_part_to_sensor, positions_camera, pixels)
     gates = feature.gate_mm / 1000.0 * intrinsics.fx / positions_camera[seen, 2]
     candidates = detections.of(feature.label, feature.min_score)
     matched = match(pixels[seen], gates, candidates.centres_px)
@@ -77,13 +77,7 @@ def shows_features(
     """In which of (N, 3) positions, part frame, a view shows whether a feature is there."""
     positions_camera = transform_points(transform_part_to_sensor, positions_m)
     pixels = intrinsics.project(positions_camera)
-    inside = (pixels >= 0).all(axis=1) & (
-        pixels <= (intrinsics.width - 1, intrinsics.height - 1)
-    ).all(axis=1)  # NaN (behind the camera) compares as outside
-    seen: NDArray[np.bool_] = inside & _unoccluded(
-        reference, transform_part_to_sensor, positions_camera
-    )
-    return seen
+    return _shown(reference, intrinsics, transform_part_to_sensor, positions_camera, pixels)
 
 
 def match(
@@ -217,6 +211,21 @@ def rendered_outline(
         : height - top, : width - left
     ]
     return outline
+
+
+def _shown(
+    reference: ReferenceMesh,
+    intrinsics: Intrinsics,
+    transform_part_to_sensor: Transform,
+    positions_camera: Points,
+    pixels: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    inside = (pixels >= 0).all(axis=1) & (
+        pixels <= (intrinsics.width - 1, intrinsics.height - 1)
+    ).all(axis=1)  # NaN (behind the camera) compares as outside
+    unoccluded = _unoccluded(reference, transform_part_to_sensor, positions_camera)
+    seen: NDArray[np.bool_] = inside & unoccluded
+    return seen
 
 
 def _unoccluded(

@@ -2,8 +2,9 @@
 
 from rclpy.node import Node
 
-from inspection_cell.cell import Cell, Trigger
+from inspection_cell.cell import Camera, Cell, ProcessSensor, Scanner, Trigger
 from inspection_cell.nodes.presenting import Presenter
+from inspection_cell.nodes.qos import sensor_profile
 from inspection_cell.nodes.recipe_holders import RecipeHolders
 
 
@@ -26,14 +27,25 @@ class Readiness:
             lacking.append(f'nobody serves the action {self._cell.file.robot.action}')
         for name, sensor in self._cell.sensors.items():
             lacking += self._publisher_of(name, sensor.topic)
-            if not self._node.count_subscribers(sensor.topic):
-                lacking.append(f'no inspector listens to {name} on {sensor.topic}')
+            lacking += self._inspector_of(name, sensor)
             lacking += self._trigger_of(name, sensor.trigger)
         lacking += self._lights()
         watches = self._cell.file.disposition.only_watches
         if not watches and not self._node.count_subscribers('release'):
             lacking.append('no reject side listens for permits')
         return '; '.join([*lacking, *self._holders.missing()])
+
+    def _inspector_of(self, name: str, sensor: Camera | Scanner | ProcessSensor) -> list[str]:
+        topic = self._node.resolve_topic_name(sensor.topic)
+        readers = self._node.get_subscriptions_info_by_topic(topic)
+        if not readers:
+            return [f'no inspector listens to {name} on {sensor.topic}']
+        # An inspector that was there first listens best-effort until it has seen the offer: a
+        # first big frame could get lost.
+        wanted = sensor_profile(self._node, sensor.topic, sensor.qos).reliability
+        if any(reader.qos_profile.reliability == wanted for reader in readers):
+            return []
+        return [f'no inspector listens to {name} on {sensor.topic} as its publisher offers yet']
 
     def _lights(self) -> list[str]:
         lights = self._cell.file.lights

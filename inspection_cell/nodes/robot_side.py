@@ -111,6 +111,7 @@ class RobotSide(ManagedNode[P]):
         begin_s = time.monotonic()
         held = self._source.present(move.request)
         outgoing = self._outputs.prepare(held.frames)
+        self._outputs.wait_for_readers(outgoing)
         time.sleep(max(0.0, self._source.move_s - (time.monotonic() - begin_s)))
         settled = _Settled(held, outgoing, self.get_clock().now().to_msg())
         time.sleep(HOLD_S)

@@ -1,5 +1,6 @@
 """Sensor topics of a cell without hardware: the same messages on the same triggers."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -27,6 +28,8 @@ from inspection_cell.nodes.trigger_inputs import TriggerInput
 from inspection_cell.observations import Image, Scan
 
 FREE_RUNNING_PERIOD_S = 0.2
+MATCH_S = 1.0  # a reader that others know of is known to us long before
+POLL_S = 0.005
 
 Outgoing = tuple[tuple[Publisher, Any], ...]  # messages that one exposure sends, in order
 Shown = dict[tuple[str, str], Outgoing]  # by sensor and shot
@@ -44,6 +47,7 @@ class SensorOutputs:
         self._scanners = cell.scanners
         self._frames = Frames.of(node.get_namespace(), cell)
         self._outgoing: Shown = {}
+        self._unread: set[str] = set()
         self._lights = LightInputs(node, cell)
         self._data: dict[str, Publisher] = {}
         self._info: dict[str, Publisher] = {}
@@ -105,6 +109,23 @@ class SensorOutputs:
         else:
             data = signal_to_msg(frame.data, frame_id=frame_id)
         return (*messages, (self._data[frame.sensor], data))
+
+    def wait_for_readers(self, shown: Shown) -> None:
+        """Wait until each frame has a reader, but for none twice in vain; not for the executor.
+
+        What is sent before DDS has matched a reader never reaches it, and the cell may know of
+        both sides before they know of each other.
+        """
+        until_s = time.monotonic() + MATCH_S
+        for name in {sensor for sensor, _ in shown}:
+            publisher = self._data[name]
+            while not (is_read := publisher.get_subscription_count()) and name not in self._unread:
+                if time.monotonic() > until_s:
+                    self._node.get_logger().warning(f'nobody reads {publisher.topic_name}')
+                    self._unread.add(name)
+                time.sleep(POLL_S)
+            if is_read:
+                self._unread.discard(name)
 
     def show(self, outgoing: Shown) -> None:
         """From now on the sensors see this; nothing while the robot moves."""

@@ -17,6 +17,7 @@ from inspection_cell_msgs.msg import (
     ViewFindings,
 )
 from rclpy.action import ActionClient
+from sensor_msgs.msg import PointCloud2
 
 from inspection_cell.cell import load_cell
 from inspection_cell.disposition import Action
@@ -25,7 +26,7 @@ from inspection_cell.explanation import explain
 from inspection_cell.nodes.cell_node import CellNode
 from inspection_cell.nodes.conversions.sensor_data import scan_to_msg
 from inspection_cell.nodes.conversions.verdicts import verdict_from_msg
-from inspection_cell.nodes.qos import LATCHED
+from inspection_cell.nodes.qos import LATCHED, SENSOR, SENSOR_RELIABLE
 from inspection_cell.nodes.reject_node import RejectNode
 from inspection_cell.nodes.surface_node import SurfaceNode
 from inspection_cell.observations import Observation, ViewKey
@@ -234,6 +235,17 @@ def test_without_an_inspector_the_cell_says_so_and_no_part_is_accepted(
     verdict = line.inspect().result.verdict
     assert verdict.decision.value == Decision.UNKNOWN
     assert 'is the node for scanner sensors running?' in verdict.reasons[0].text
+
+
+def test_before_an_inspector_listens_as_reliably_as_the_scanner_sends_the_cell_is_not_complete(
+    make_world, robot_side, files
+):
+    world = make_world()
+    line = Line(world, robot_side(files.scan()), without=(SurfaceNode,))
+    world.hear(PointCloud2, 'scanner/points', SENSOR)
+    world.until(lambda: line.states and 'as its publisher offers' in line.states[-1].reason)
+    world.hear(PointCloud2, 'scanner/points', SENSOR_RELIABLE)
+    world.until(lambda: 'no inspector listens' not in line.states[-1].reason)
 
 
 @pytest.mark.parametrize('dent_mm', [0.0, 0.8])

@@ -106,6 +106,11 @@ class RejectSide:
         self._unconfirmed: dict[int, tuple[Command, int]] = {}
         self._sequence = 0
 
+    @property
+    def waits(self) -> bool:
+        """Whether something follows from time alone: `tick` must be called."""
+        return bool(self._waiting or self._unconfirmed)
+
     def permit(
         self,
         inspection_id: str,
@@ -171,7 +176,7 @@ class RejectSide:
         return (Disposition(command, confirmed, bin_name, reason), *self.tick(now_ns))
 
     def tick(self, now_ns: int) -> tuple[Step, ...]:
-        """Decide about the parts whose time has come; call at least every few milliseconds."""
+        """Decide about parts whose time has come; call often while something `waits`."""
         steps: list[Step] = []
         while self._waiting and (command := self._decided(self._waiting[0], now_ns)):
             self._waiting.popleft()

@@ -30,6 +30,7 @@ from inspection_cell.nodes.held_recipes import HeldRecipes
 from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.qos import RELIABLE, SHOWN, publisher_events
 from inspection_cell.nodes.run import ManagedNode, guarded
+from inspection_cell.nodes.timers import run_while
 from inspection_cell.nodes.worker import Worker
 from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe
@@ -136,18 +137,16 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         }
         self._orders = self.create_subscription(Capture, 'capture', self._on_capture, RELIABLE)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timers_ours = [
-            self.create_timer(EXPIRE_PERIOD_S, self._expire, clock=steady),
-            self.create_timer(FOLLOW_PERIOD_S, self._follow_offers, clock=steady),
-        ]
+        self._expiring = self.create_timer(EXPIRE_PERIOD_S, self._expire, clock=steady)
+        self._following = self.create_timer(FOLLOW_PERIOD_S, self._follow_offers, clock=steady)
         self._diagnosis = Diagnosis(self, self.readings)
         self._recipes.open()  # last: who answers can work
 
     def deactivate(self) -> None:
         """Close topics, worker and timers."""
         self._recipes.close()
-        for timer in self._timers_ours:
-            self.destroy_timer(timer)
+        self.destroy_timer(self._expiring)
+        self.destroy_timer(self._following)
         self.destroy_subscription(self._orders)
         for edge in self._edges.values():
             edge.close()
@@ -193,6 +192,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
                 self._not_captured(order, key, ViewStatus.ERROR, why)
             else:
                 self._edges[name].expect(order)
+        run_while(self._expiring, self._waits)
 
     def _refusal(self, order: CaptureOrder) -> str:
         if self._recipes.holds(order.recipe_hash):
@@ -235,6 +235,11 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         for edge in self._edges.values():
             for view in edge.expire(now_ns):
                 self._not_captured(view.order, view.key, view.missed.status, view.missed.reason)
+        run_while(self._expiring, self._waits)
+
+    @property
+    def _waits(self) -> bool:
+        return any(edge.waits for edge in self._edges.values())
 
     def _follow_offers(self) -> None:
         for edge in self._edges.values():

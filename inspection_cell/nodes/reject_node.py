@@ -24,9 +24,11 @@ from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.pulse import Pulse
 from inspection_cell.nodes.qos import LATCHED, RELIABLE, publisher_events
 from inspection_cell.nodes.run import ManagedNode, run
+from inspection_cell.nodes.timers import run_while
 from inspection_cell.nodes.watch import CellWatch
 
-TICK_S = 0.02  # of what nobody says: waits that are over. Permits and parts act at once
+TICK_S = 0.02  # while a part or a confirmation is waited for. Permits and parts act at once
+WATCH_S = 0.1
 
 
 class RejectNode(ManagedNode[CellParams]):
@@ -69,13 +71,15 @@ class RejectNode(ManagedNode[CellParams]):
             ),
         ]
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = self.create_timer(TICK_S, self._tick, clock=steady)
+        self._ticking = self.create_timer(TICK_S, self._tick, clock=steady)
+        self._watching = self.create_timer(WATCH_S, self._look_at_cell, clock=steady)
         self._diagnosis = Diagnosis(self, self._readings)
 
     def deactivate(self) -> None:
         """Divert what waits and close the topics."""
         self._do(self._side.cell_lost('the reject side stops', time.monotonic_ns()))
-        self.destroy_timer(self._timer)
+        self.destroy_timer(self._ticking)
+        self.destroy_timer(self._watching)
         self._diagnosis.close()
         for subscription in self._heard:
             self.destroy_subscription(subscription)
@@ -123,6 +127,9 @@ class RejectNode(ManagedNode[CellParams]):
         self._watch.beat(msg.inspection_id, msg.state == CellState.STOPPED, time.monotonic_ns())
 
     def _tick(self) -> None:
+        self._do(self._side.tick(time.monotonic_ns()))
+
+    def _look_at_cell(self) -> None:
         now_ns = time.monotonic_ns()
         lost = self._watch.lost(now_ns)
         if lost is not None:
@@ -130,7 +137,6 @@ class RejectNode(ManagedNode[CellParams]):
             if self._robot_places and lost.in_work:  # the robot holds it, and nobody says so
                 self._do(self._side.part_arrived(lost.in_work, '', now_ns))
             self._do(self._side.cell_lost(lost.reason, now_ns))
-        self._do(self._side.tick(now_ns))
 
     def _do(self, steps: tuple[Step, ...]) -> None:
         stamp_ns = self.get_clock().now().nanoseconds
@@ -143,6 +149,7 @@ class RejectNode(ManagedNode[CellParams]):
             else:
                 self._last = step
                 self._dispositions.publish(disposition_to_msg(step, stamp_ns))
+        run_while(self._ticking, self._side.waits)
 
     def _say(self, command: Command) -> None:
         who = command.inspection_id or 'a part without a name'

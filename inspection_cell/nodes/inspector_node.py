@@ -31,7 +31,7 @@ from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.qos import RELIABLE, SHOWN, publisher_events
 from inspection_cell.nodes.run import ManagedNode, guarded
 from inspection_cell.nodes.timers import run_while
-from inspection_cell.nodes.worker import Worker
+from inspection_cell.nodes.worker import Rank, Worker
 from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe
 
@@ -71,6 +71,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         super().__init__(name, CellParams)
         self._edges: dict[str, CaptureEdge[M]] = {}
         self._last: dict[str, ViewFindings] = {}  # by sensor
+        self._took_s: dict[tuple[str, ViewKey], float] = {}  # by recipe, the last time
 
     def sensors_of(self, cell: Cell) -> Mapping[str, Camera | Scanner | ProcessSensor]:
         """Which sensors this node looks through."""
@@ -214,13 +215,18 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             reason = f'{self.get_name()} has no inspector for {view.order.part_type}'
             self._not_captured(view.order, view.key, ViewStatus.ERROR, reason)
             return
-        if not self._worker.submit(Job(view, inspector)):
+        if not self._worker.submit(Job(view, inspector), self._rank(view)):
             reason = f'{self._worker.waiting} captured views wait already'
             self._not_captured(view.order, view.key, ViewStatus.OVERLOADED, reason)
             return
         stamp_ns = view.captured.exposure_start_ns
         answer = CaptureAnswer(view.order.inspection_id, view.key, True, stamp_ns=stamp_ns)
         self._answers.publish(capture_answer_to_msg(answer))
+
+    def _rank(self, view: CapturedView[M]) -> Rank:
+        """Presentations in their order; of one, what took longest last time, to end together."""
+        took_s = self._took_s.get((view.order.recipe_hash, view.key), 0.0)
+        return view.order.settled_ns, -took_s
 
     def _not_captured(
         self, order: CaptureOrder, key: ViewKey, status: ViewStatus, reason: str
@@ -246,6 +252,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             edge.follow_offer()
 
     def _work(self, job: Job[M, S]) -> None:
+        begin_s = time.monotonic()
         try:
             observation = self.observe(job.view)
         except PoseError as error:
@@ -255,6 +262,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             self._not_inspected(job.view, ViewStatus.MALFORMED, str(error))
             return
         result = self.inspect(job.inspector, observation)
+        self._took_s[job.view.order.recipe_hash, job.view.key] = time.monotonic() - begin_s
         self._publish(job.view.order, _timed(job.view, result.view_findings))
         # What fails from here on does not undo the findings.
         guarded(self.get_logger(), 'show', partial(self.show, job.view, result))

@@ -4,7 +4,9 @@ import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Generic, TypeVar
 
 from inspection_cell.nodes.run import Logger, guarded
@@ -13,9 +15,20 @@ T = TypeVar('T')
 
 JOIN_S = 10.0
 
+Rank = tuple[float, ...]  # smaller ones are done first
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Queued(Generic[T]):
+    """A job in its place in the queue; None wakes a thread."""
+
+    rank: Rank
+    number: int
+    job: T | None = field(compare=False)
+
 
 class Worker(Generic[T]):
-    """Threads that take jobs from a bounded queue, in their order, outside the executor.
+    """Threads that take jobs from a bounded queue, by rank and in their order, off the executor.
 
     Several threads end jobs in any order, and `work` is called by all of them.
     """
@@ -40,7 +53,8 @@ class Worker(Generic[T]):
             threads: jobs that may be in work at the same time.
         """
         self._name = name
-        self._jobs: queue.Queue[T | None] = queue.Queue(maxsize=capacity)
+        self._jobs: queue.PriorityQueue[_Queued[T]] = queue.PriorityQueue(maxsize=capacity)
+        self._numbers = count()
         self._work = work
         self._failed = failed
         self._logger = logger
@@ -57,10 +71,10 @@ class Worker(Generic[T]):
         """Jobs in the queue."""
         return self._jobs.qsize()
 
-    def submit(self, job: T) -> bool:
-        """Queue a job; False when the queue is full."""
+    def submit(self, job: T, rank: Rank = ()) -> bool:
+        """Queue a job, behind those of its rank; False when the queue is full."""
         try:
-            self._jobs.put_nowait(job)
+            self._jobs.put_nowait(_Queued(rank, next(self._numbers), job))
         except queue.Full:
             return False
         return True
@@ -74,11 +88,11 @@ class Worker(Generic[T]):
 
     def _wake(self) -> None:
         with suppress(queue.Full):  # a full queue wakes a thread as well
-            self._jobs.put_nowait(None)
+            self._jobs.put_nowait(_Queued((), next(self._numbers), None))
 
     def _run(self) -> None:
         while True:
-            job = self._jobs.get()
+            job = self._jobs.get().job
             if job is None or self._stopped.is_set():
                 self._wake()  # the next thread
                 return

@@ -48,6 +48,26 @@ def test_one_thread_does_the_jobs_in_their_order():
     assert ended.done == list('abcde')
 
 
+def test_of_the_jobs_that_wait_the_one_of_the_smallest_rank_is_done_first():
+    ended, release, begun = Ended(6), threading.Event(), threading.Event()
+
+    def work(job):
+        begun.set()
+        assert release.wait(WAIT_S)
+        ended.well(job)
+
+    worker = Worker('tester', 5, work, ended.badly, Log())
+    assert worker.submit('first', (9.0,))
+    assert begun.wait(WAIT_S)
+    later = {'b': (2.0, -1.0), 'c': (2.0, 0.0), 'd': (2.0, 0.0), 'e': (3.0, -9.0), 'a': (1.0, 0.0)}
+    for job, rank in later.items():
+        assert worker.submit(job, rank)
+    release.set()
+    ended.wait()
+    worker.stop()
+    assert ended.done == ['first', *'abcde']
+
+
 def test_several_threads_work_at_the_same_time_and_no_more_of_them():
     together, ended = threading.Barrier(3), Ended(6)
 

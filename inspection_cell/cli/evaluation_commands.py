@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inspection_cell.learning.calibration import Fitted
+    from inspection_cell.learning.evaluation import Evaluation
     from inspection_cell.learning.model_evaluation import ModelEvaluation
 
 
@@ -98,6 +99,7 @@ def result_to_json(result: ModelEvaluation) -> dict[str, object]:
             'found': one.found,
             'precision': one.precision,
             'recall': one.recall,
+            'detection_rate': one.detection_rate,
         }
         for label, one in found.per_class.items()
     }
@@ -164,10 +166,22 @@ def _print(result: ModelEvaluation, pictures: Sequence[Path]) -> None:
             f'{_figure(found.false_alarms_per_defect_free_image)} per image'
         )
     OUT.print(f'{found.ms_per_image:.1f} ms per image, {found.backend}')
+    _print_rates(found)
     if result.fitted is not None:
         _print_calibration(result.fitted)
     for picture in pictures:
         OUT.print(str(picture), style='dim')
+
+
+def _print_rates(evaluation: Evaluation) -> None:
+    """Lines for `detection.classes` of a recipe."""
+    rates = {label: one.detection_rate for label, one in evaluation.per_class.items()}
+    if any(rates.values()):
+        OUT.print('found by size in the image, pixels, at these thresholds:')
+    for label, rate in rates.items():
+        if rate:
+            pairs = ', '.join(f'[{size:g}, {share:g}]' for size, share in rate)
+            OUT.print(escape(f'  {label}: detection_rate: [{pairs}]'), soft_wrap=True)
 
 
 def _print_calibration(fitted: Fitted) -> None:

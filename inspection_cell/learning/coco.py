@@ -29,7 +29,8 @@ class MatchedClass:
     """One class over all images: the detections, best score first, and what they hit.
 
     Attributes:
-        truths: how many true things there are.
+        sizes_px: (T,) longer side of the box of each true thing.
+        found_by: (T,) score of the detection that shows each of them; 0 where none does.
         images: (N,) index of each detection's image.
         scores: (N,) in [0, 1].
         hits: (N,) whether it shows a true thing, by 50 % overlap, that no better one shows.
@@ -38,13 +39,19 @@ class MatchedClass:
         map50_95: the same, mean over 50, 55, … 95 % overlap; None without truth.
     """
 
-    truths: int
+    sizes_px: NDArray[np.float64]
+    found_by: NDArray[np.float64]
     images: NDArray[np.intp]
     scores: NDArray[np.float64]
     hits: NDArray[np.bool_]
     precisions: NDArray[np.float64]
     map50: float | None
     map50_95: float | None
+
+    @property
+    def truths(self) -> int:
+        """How many true things there are."""
+        return len(self.sizes_px)
 
 
 def match(images: Sequence[DetectedImage], classes: Sequence[str]) -> dict[str, MatchedClass]:
@@ -146,14 +153,28 @@ def _matched_class(evaluation: _Evaluation, number: int, images: int) -> Matched
     hits = np.array([x > 0 for _, one in present for x in one['dtMatches'][0]], dtype=np.bool_)
     places = np.array([i for i, one in present for _ in one['dtScores']], dtype=np.intp)
     order = np.argsort(-scores, kind='stable')
-    truths = sum(len(one['gtIds']) for _, one in present)
+    sizes, found_by = _truths(evaluation, [one for _, one in present])
     precisions = evaluation.eval['precision'][:, :, number, 0, 0]  # (overlaps, recalls)
     return MatchedClass(
-        truths,
+        sizes,
+        found_by,
         places[order],
         scores[order],
         hits[order],
         np.asarray(precisions[0], dtype=np.float64).clip(0.0, 1.0),
-        float(precisions[0].mean()) if truths else None,
-        float(precisions.mean()) if truths else None,
+        float(precisions[0].mean()) if len(sizes) else None,
+        float(precisions.mean()) if len(sizes) else None,
     )
+
+
+def _truths(
+    evaluation: _Evaluation, images: Sequence[Mapping[str, Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sizes in pixels of the true things, and the scores of what shows them at 50 % overlap."""
+    sizes, found_by = [], []
+    for one in images:
+        scores = dict(zip(one['dtIds'], one['dtScores'], strict=True))
+        for truth, detection in zip(one['gtIds'], one['gtMatches'][0], strict=True):
+            sizes.append(max(evaluation.cocoGt.anns[truth]['bbox'][2:]))
+            found_by.append(scores.get(int(detection), 0.0))
+    return np.array(sizes, dtype=np.float64), np.array(found_by, dtype=np.float64)

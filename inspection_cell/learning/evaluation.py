@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from inspection_cell.learning.coco import MatchedClass, by_outlines, match
 from inspection_cell.learning.datasets import LabelledFile
+from inspection_cell.learning.detection_rates import Rate, detection_rate
 from inspection_cell.learning.detection_run import DetectedImage, DetectionRun, run_detector
 from inspection_cell.recipe import Recipe
 from inspection_cell.views.detections import Detections, Detector
@@ -60,6 +61,7 @@ class ClassEvaluation:
         precision: share of them that are true; None without any.
         recall: share of the true things that are found; None without any.
         precisions: (101,) precision for the recalls 0, 0.01, … 1.
+        detection_rate: recall by size, as a recipe's class takes it; empty for few true things.
     """
 
     truths: int
@@ -70,6 +72,7 @@ class ClassEvaluation:
     precision: float | None
     recall: float | None
     precisions: NDArray[np.float64]
+    detection_rate: Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ def _of_class(matched: MatchedClass, min_score: float) -> ClassEvaluation:
         hits / found if found else None,
         hits / matched.truths if matched.truths else None,
         matched.precisions,
+        detection_rate(matched.sizes_px, matched.found_by >= min_score),
     )
 
 

@@ -10,6 +10,7 @@ from inspection_cell.learning.coco import match
 from inspection_cell.learning.detection_run import DetectedImage, DetectionRun
 from inspection_cell.learning.evaluation import Thresholds, measure
 from inspection_cell.learning.evaluation_pictures import draw_evaluation
+from inspection_cell.sections.detection import ClassLimit
 from inspection_cell.views.detections import Detections
 
 CLASSES = ('dent', 'scratch')
@@ -74,6 +75,37 @@ def test_precision_and_recall_are_those_at_each_classs_threshold():
     dent, scratch = result.per_class['dent'], result.per_class['scratch']
     assert (dent.found, dent.precision, dent.recall) == (2, 0.5, 0.5)
     assert (scratch.found, scratch.precision, scratch.recall) == (1, 1.0, 1.0)
+
+
+def test_the_share_found_rises_with_the_size_as_it_does_in_truth():
+    generator = np.random.default_rng(3)
+    pairs = []
+    for _ in range(600):
+        size = float(np.exp(generator.uniform(np.log(5), np.log(80))))
+        truth = boxes(('dent', 1, 10, 10), size=size)
+        is_found = generator.uniform() < size / (size + 20)
+        found = boxes(('dent', 0.8 if is_found else 0.1, 10, 10), size=size)
+        pairs.append((truth, found))
+    of_dents = measured(*pairs).per_class['dent']
+    sizes, shares = np.array(of_dents.detection_rate).T
+    np.testing.assert_allclose(shares, sizes / (sizes + 20), atol=0.1)
+    assert np.all(np.diff(shares) >= 0)
+    recipe_takes = ClassLimit(detection_rate=of_dents.detection_rate)
+    assert recipe_takes.detection_rate == of_dents.detection_rate
+
+
+@pytest.mark.parametrize('count', [0, 14])
+def test_of_few_true_things_no_share_by_size_is_claimed(count):
+    one = boxes(('dent', 1, 0, 0))
+    assert (
+        measured(*[(one, one)] * count, (NOTHING, NOTHING)).per_class['dent'].detection_rate == ()
+    )
+
+
+def test_what_was_always_found_is_not_claimed_to_be_found_for_ever():
+    one = boxes(('dent', 1, 0, 0))
+    ((size, share),) = measured(*[(one, one)] * 18).per_class['dent'].detection_rate
+    assert (size, share) == (20.0, 0.95)
 
 
 def test_false_alarms_are_defects_found_on_images_without_any():

@@ -235,6 +235,7 @@ class Defect:
         uncertainty: of `value`, expanded (k = 2); 0 where it is not known.
         conformity: what a measurement says about its limit; UNKNOWN for what cameras saw.
         position_sigma_mm: standard uncertainty of the position on the surface; 0: not known.
+        reach_mm: greatest distance from the position of anything that belongs to it.
         contributions: of each view that shows the place, in the order of the views.
     """
 
@@ -255,6 +256,7 @@ class Defect:
     sources: tuple[Source, ...] = ()
     position_sigma_mm: float = 0.0
     contributions: tuple[Contribution, ...] = ()
+    reach_mm: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the probability and freeze the arrays."""

@@ -70,6 +70,7 @@ def test_by_default_no_length_of_a_defect_is_allowed(tmp_path):
         ({'surface': {'tolerance_mm': [0.1, 0.2]}}, 'must be [negative, positive]'),
         ({'surface': {'tolerance_mm': [-0.1]}}, 'tolerance_mm.1: missing'),
         ({'decision': {'review_probability': 0.9}}, 'must not exceed'),
+        ({'decision': {'review_probability': 1, 'reject_probability': 1}}, 'less than or equal'),
         ({'coverage': {'minimum': 1.1}}, 'less than or equal to 1'),
         ({'detection': {'model': 'm', 'features': [{'label': 'screw'}]}}, 'positions_mm or count'),
         ({'tolerances': {}}, 'unknown key'),

@@ -105,8 +105,8 @@ class Fuser:
         """What merging needs to know of the part type."""
         middles = {}
         if self.reference is not None:
-            samples = self.reference.samples
-            middles = {name: samples[z.samples].mean(axis=0) for name, z in self.zones.items()}
+            points = {name: self.reference.samples[z.samples] for name, z in self.zones.items()}
+            middles = {name: own.mean(axis=0) for name, own in points.items() if len(own)}
         return Known(self.recipe, self.reference, self.measuring, middles)
 
     def warm(self) -> None:

@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
+import numpy as np
+
 from inspection_cell.findings import Conformity
 from inspection_cell.fusion.projection import Located, length_mm
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.sections.detection import ClassLimit
+
+EDGE_PX = 2.0  # boxes this near to the border of an image may be cut by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,26 @@ def _of_region(recipe: Recipe, located: Located) -> Measure:
 
 
 def _of_class(recipe: Recipe, label: str, imaged: Sequence[Located]) -> Measure:
-    """Length of a detected class: the longest that any one view shows, all its pieces together."""
+    """Length of a detected class: the longest that any one view shows, all its pieces together.
+
+    What reaches out of an image is as long as all views show it together.
+    """
     own = [located for located in imaged if located.finding.label == label]
     score = max(located.finding.score for located in own)
     if any(located.position_m is None for located in own):
         return Measure(label, score, 0.0, 0.0, '')  # a length nobody could measure is not allowed
     views: set[ViewKey] = {located.view for located in own}
-    length = max(length_mm([o.extent_m for o in own if o.view == view]) for view in views)
+    length = max(length_mm([o for o in own if o.view == view]) for view in views)
+    if any(_reaches_out(located) for located in own):
+        length = length_mm(own)
     limit = class_limit(recipe, label).max_length_mm
     return Measure(label, score, length, limit, 'mm')
+
+
+def _reaches_out(located: Located) -> bool:
+    """Whether the image ends within the finding."""
+    camera, box = located.camera, located.finding.box_px
+    if camera is None or box is None:
+        return False
+    inside = (box[:2] > EDGE_PX).all() and (box[2:] < np.array(camera.size) - EDGE_PX).all()
+    return not inside

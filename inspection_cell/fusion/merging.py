@@ -16,7 +16,7 @@ from inspection_cell.fusion.probability import (
     contributions,
     miss_of,
 )
-from inspection_cell.fusion.projection import Located, length_mm
+from inspection_cell.fusion.projection import Located, length_mm, reach_m
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh
@@ -83,7 +83,8 @@ def merge(
     measured = [found for found in group if found.view.sensor in known.measuring]
     imaged = [found for found in group if found.view.sensor not in known.measuring]
     measure = worst_measure(recipe, measured, imaged)
-    long_mm = _longest_mm(group)
+    views = list(_by_view(group).values())
+    long_mm = max(length_mm(of) for of in views)
     missed = {view: _miss(recipe, imaged, long_mm, resolution, view) for view in clean}
     testimony = Testimony(_best(imaged), _best(measured), missed if imaged else {})
     position, sigma_m = _place(group, known.reference)
@@ -98,8 +99,8 @@ def merge(
         anchor_of(group).normal,
         length_mm=long_mm,
         width_mm=max(found.finding.width_mm for found in group),
-        area_mm2=max(found.finding.area_mm2 for found in group),
-        volume_mm3=max(found.finding.volume_mm3 for found in group),
+        area_mm2=max(sum(f.finding.area_mm2 for f in of) for of in views),
+        volume_mm3=max(sum(f.finding.volume_mm3 for f in of) for of in views),
         peak_mm=max((found.finding.peak_mm for found in group), key=abs),
         value=measure.value,
         limit=measure.limit,
@@ -108,6 +109,7 @@ def merge(
         conformity=measure.conformity,
         sources=tuple(source_of(found) for found in group),
         position_sigma_mm=sigma_m * 1000.0,
+        reach_mm=0.0 if position is None else 1000.0 * max(reach_m(f, position) for f in group),
         contributions=contributions(
             testimony.views, probability, lambda view: testimony.without(view).probability
         ),
@@ -135,9 +137,7 @@ def _place(
     anchor = anchor_of(group)
     if anchor.position_m is None:
         return None, 0.0
-    by_view: dict[ViewKey, list[Located]] = {}
-    for found in group:
-        by_view.setdefault(found.view, []).append(found)
+    by_view = _by_view(group)
     places = np.stack([_middle(found) for found in by_view.values()])
     sigmas = np.array([max(*(f.sigma_m for f in of), LEAST_SIGMA_M) for of in by_view.values()])
     weights = sigmas**-2.0
@@ -172,19 +172,16 @@ def expected_place(
 
 def _middle(pieces: Sequence[Located]) -> NDArray[np.float64]:
     places = np.stack([piece.position_m for piece in pieces if piece.position_m is not None])
-    lengths = np.array([max(_extent_mm([piece]), 1e-3) for piece in pieces])
+    lengths = np.array([max(length_mm([piece]), 1e-3) for piece in pieces])
     middle: NDArray[np.float64] = lengths @ places / lengths.sum()
     return middle
 
 
-def _extent_mm(pieces: Sequence[Located]) -> float:
-    own = max(piece.finding.length_mm for piece in pieces)
-    return max(own, length_mm([piece.extent_m for piece in pieces]))
-
-
-def _longest_mm(group: Sequence[Located]) -> float:
-    views = sorted({found.view for found in group})
-    return max(_extent_mm([found for found in group if found.view == view]) for view in views)
+def _by_view(group: Sequence[Located]) -> dict[ViewKey, list[Located]]:
+    by_view: dict[ViewKey, list[Located]] = {}
+    for found in group:
+        by_view.setdefault(found.view, []).append(found)
+    return by_view
 
 
 def _best(group: Sequence[Located]) -> dict[ViewKey, float]:

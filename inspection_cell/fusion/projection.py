@@ -1,7 +1,7 @@
 """Findings in images onto the part: rays through box or outline, cast at the reference mesh."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from inspection_cell.reference import ReferenceMesh
 from inspection_cell.views.footprint import Footprint, Pixels, footprints, polygon_pixels
 
 GRID = 5  # rays per side of a box, or of the box around an outline
+DENSE = 41  # before a finding is said to miss the part, which may be open as a frame
 BOX_SIGMA = 0.05  # standard deviation of a box's middle, in diagonals of it; 0.04 on renders
 BOX_SIGMA_PX = 1.0  # and never better than this
 LEAST_COSINE = 0.25  # beyond 75° uncertainties are not stretched further
@@ -32,6 +33,8 @@ class Located:
     Attributes:
         extent_m: (K, 3) points of the finding on the surface, part frame; empty where no view
             could place it.
+        least_mm: how long it is at least: what `extent_m` misses of it lies beside the part or
+            on another surface. Of a scan's finding, its own length.
         position_m: (3,) the point of `extent_m` that stands for the finding.
         normal: (3,) outward, where it is known.
         off_part: the view has a pose, and the finding misses the part at that pose.
@@ -53,6 +56,7 @@ class Located:
     transform_part_to_sensor: Transform | None = None
     pixels_per_m: float = 0.0
     zone: str = ''
+    least_mm: float = 0.0
 
 
 def locate(
@@ -67,23 +71,27 @@ def locate(
 
     A finding that brings its position (a scan's) keeps it. An outline is sampled inside and along
     itself, a box with `GRID`² rays. What misses the part is tried again by its box grown by
-    `margin_m`, because defects at the part's outline reach beyond it; one that still misses is
-    `off_part`. The uncertainty of a place is that of the pose, `pose_sigma_m`, and that of the
-    box in the image, stretched by the angle at which the surface is seen.
+    `margin_m`, because defects at the part's outline reach beyond it, and with `DENSE`² rays; one
+    that still misses is `off_part`. The uncertainty of a place is that of the pose,
+    `pose_sigma_m`, and that of the box in the image, stretched by the angle at which the surface
+    is seen.
     """
     placed = [_as_given(view.view, finding, pose_sigma_m) for finding in findings]
     camera = view.intrinsics
     if reference is None or camera is None or transform_part_to_sensor is None:
         return placed
     boxes = [i for i, f in enumerate(findings) if f.position_m is None and f.box_px is not None]
-    for grown_m in (0.0, margin_m):
+    for grown_m, side in ((0.0, GRID), (margin_m, GRID), (margin_m, DENSE)):
         todo = [i for i in boxes if placed[i].position_m is None]
-        grids = [_grid(findings[i], camera, transform_part_to_sensor, grown_m) for i in todo]
+        grids = [_grid(findings[i], camera, transform_part_to_sensor, grown_m, side) for i in todo]
         hits = footprints(reference, camera, transform_part_to_sensor, grids)
-        for i, hit in zip(todo, hits, strict=True):
+        for i, hit, grid in zip(todo, hits, grids, strict=True):
             normals = reference.normals[hit.triangles]
             place = (camera, transform_part_to_sensor, hit, normals, pose_sigma_m)
-            placed[i] = _place(view.view, findings[i], *place)
+            found = _place(view.view, findings[i], *place)
+            if len(found.extent_m) < len(grid):
+                found = replace(found, least_mm=_least_mm(found))
+            placed[i] = found
     return placed
 
 
@@ -91,20 +99,52 @@ def _as_given(view: ViewKey, finding: Finding, pose_sigma_m: float) -> Located:
     if finding.position_m is None:
         return Located(view, finding, np.empty((0, 3)))
     place = finding.position_m
-    return Located(view, finding, place[None], place, finding.normal, sigma_m=pose_sigma_m)
+    return Located(
+        view,
+        finding,
+        place[None],
+        place,
+        finding.normal,
+        sigma_m=pose_sigma_m,
+        least_mm=finding.length_mm,
+    )
+
+
+def _least_mm(found: Located) -> float:
+    """Length of box or outline, as if the surface at the position went on as a plane."""
+    box, outline, position, normal = (
+        found.finding.box_px,
+        found.finding.polygon_px,
+        found.position_m,
+        found.normal,
+    )
+    camera, pose = found.camera, found.transform_part_to_sensor
+    if camera is None or pose is None or box is None or position is None or normal is None:
+        return 0.0
+    rays = camera.rays(box.reshape(2, 2) if outline is None else outline)
+    middle = transform_points(pose, position[None])[0]
+    across = rotate_vectors(pose, normal[None])[0]
+    if (rays @ across).max() > -LEAST_COSINE * np.linalg.norm(rays, axis=1).max():
+        across = middle / np.linalg.norm(middle)  # too flat: as on a surface across the ray
+    points = rays * ((middle @ across) / (rays @ across))[:, None]
+    return float(pdist(points).max()) * 1000.0
 
 
 def _grid(
-    finding: Finding, camera: Intrinsics, transform_part_to_sensor: Transform, grown_m: float
+    finding: Finding,
+    camera: Intrinsics,
+    transform_part_to_sensor: Transform,
+    grown_m: float,
+    side: int,
 ) -> Pixels:
     assert finding.box_px is not None
     if finding.polygon_px is not None and not grown_m:
-        return polygon_pixels(finding.polygon_px, GRID)
+        return polygon_pixels(finding.polygon_px, side)
     distance_m = max(float(np.linalg.norm(transform_part_to_sensor[:3, 3])), 1e-3)
     grown_px = grown_m * camera.fx / distance_m
     x0, y0, x1, y1 = finding.box_px
-    columns = np.linspace(x0 - grown_px, x1 + grown_px, GRID)
-    rows = np.linspace(y0 - grown_px, y1 + grown_px, GRID)
+    columns = np.linspace(x0 - grown_px, x1 + grown_px, side)
+    rows = np.linspace(y0 - grown_px, y1 + grown_px, side)
     return np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
 
 
@@ -147,7 +187,28 @@ def _place(
     )
 
 
-def length_mm(extents_m: Sequence[Points]) -> float:
-    """Longest distance between any two points of the extents, mm."""
-    points = np.concatenate([np.empty((0, 3)), *extents_m])
-    return float(pdist(points).max()) * 1000.0 if len(points) > 1 else 0.0
+def length_mm(pieces: Sequence[Located]) -> float:
+    """Longest extent of a thing of which one view shows these pieces, mm.
+
+    Between any two points of the pieces. The single point of a scan's region stands for its
+    middle: to it belongs half of the region's length.
+    """
+    least = max((piece.least_mm for piece in pieces), default=0.0)
+    points = np.concatenate([np.empty((0, 3)), *(piece.extent_m for piece in pieces)])
+    if len(points) < 2:
+        return least
+    around = np.concatenate([np.full(len(piece.extent_m), _around_m(piece)) for piece in pieces])
+    rows, columns = np.triu_indices(len(points), 1)
+    between = pdist(points) + around[rows] + around[columns]
+    return max(least, float(between.max()) * 1000.0)
+
+
+def reach_m(found: Located, place_m: NDArray[np.float64]) -> float:
+    """Greatest distance of any point of a finding from a place (3,), metres."""
+    away = np.linalg.norm(found.extent_m - place_m, axis=1)
+    return float(away.max(initial=0.0)) + _around_m(found)
+
+
+def _around_m(found: Located) -> float:
+    """How far a finding reaches beyond the points of its extent."""
+    return found.least_mm / 2000.0 if found.camera is None else 0.0

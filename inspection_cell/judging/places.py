@@ -16,7 +16,7 @@ from inspection_cell.zones import SurfaceZone, resolve_zones
 
 OPPOSED = -0.5  # cosine between normals below which surface is another side of the part
 _STEP_M = 5e-4  # between points of a defect, as far as they are not too few or many
-_LEAST_SIDE, _MOST_SIDE = 7, 33  # points along its diameter
+_LEAST_SIDE, _MOST_SIDE = 7, 81  # points along its diameter
 _LAYERS = (-0.5, 0.0, 0.5)  # below, on and above the surface, of the reach: it may be bent
 
 
@@ -42,8 +42,9 @@ class DefectPlaces:
     def of(self, defect: Defect) -> Place:
         """The zones of one defect: of all surface within its reach, on its side of the part.
 
-        The reach is half of its longest extent and the expanded uncertainty (k = 2) of its
-        position. A defect without a position may touch every zone, and lies in none for certain.
+        The reach is that of its findings, at least half of its longest extent, and the expanded
+        uncertainty (k = 2) of its position. A defect without a position may touch every zone, and
+        lies in none for certain.
         """
         if not self._names:
             return Place()
@@ -60,12 +61,16 @@ class DefectPlaces:
         self, reference: ReferenceMesh, defect: Defect, position_m: NDArray[np.float64]
     ) -> tuple[Points, NDArray[np.uint32]]:
         """Surface points (N, 3) within the defect's reach, and their triangles (N,)."""
-        reach_m = (max(defect.length_mm, defect.width_mm) / 2 + 2 * defect.position_sigma_mm) / 1e3
+        own_mm = max(defect.reach_mm, defect.length_mm / 2, defect.width_mm / 2)
+        reach_m = (own_mm + 2 * defect.position_sigma_mm) / 1e3
         middle, triangle = _closest(reference, position_m[None])
         normal = reference.normals[triangle[0]] if defect.normal is None else defect.normal
         side = min(max(round(2 * reach_m / _STEP_M) + 1, _LEAST_SIDE), _MOST_SIDE)
         around = middle[0] + reach_m * _disc(np.asarray(normal), side)
         points, triangles = _closest(reference, around)
+        # Of a large defect, the points of the disc may lie on both sides of a narrow zone.
+        points = np.concatenate([points, reference.samples])
+        triangles = np.concatenate([triangles, reference.sample_triangles])
         near = np.linalg.norm(points - middle[0], axis=1) <= reach_m + 1e-9
         near &= reference.normals[triangles] @ normal > OPPOSED
         return (

@@ -20,7 +20,7 @@ ADDED: dict[type, dict[str, Json]] = {
     Verdict: {'model_hash': '', 'bad_probability': 0.0, 'contributions': []},
     Finding: {'not_judged': '', 'shots': []},
     ViewFindings: {'transform_sensor_to_cell': None},
-    Defect: {'position_sigma_mm': 0.0, 'contributions': []},
+    Defect: {'position_sigma_mm': 0.0, 'contributions': [], 'reach_mm': 0.0},
     Coverage: {'zones': []},
 }
 

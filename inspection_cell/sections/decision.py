@@ -65,9 +65,10 @@ class DecisionLimits(StrictModel):
     reject_probability: Share = 0.5
     """A defect at least this probable, beyond its limit, means REJECT; so does a part that is
     bad with this probability."""
-    review_probability: Share = 0.3
+    review_probability: float = Field(default=0.3, ge=0.0, le=0.99)
     """A defect at least this probable, beyond its limit, means REVIEW; so does a part that is
-    bad with this probability. Defects below are not judged by rules."""
+    bad with this probability. Defects below are not judged by rules. At most 0.99: no single
+    view is believed more."""
     rules: tuple[SeverityRule, ...] = ()
     """How many defects of which size are good, where; the first that names a defect's class and
     zone judges it, so zones stand before the whole part."""

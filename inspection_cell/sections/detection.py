@@ -120,7 +120,10 @@ class Detection(StrictModel):
 
     @model_validator(mode='after')
     def _ignored_nowhere_else(self) -> Self:
-        used = {*self.classes, *(feature.label for feature in self.features)}
+        features = {feature.label for feature in self.features}
+        for label in sorted(features & self.classes.keys()):
+            raise ValueError(f'classes: {label!r} is a feature too, which a good part shows')
+        used = {*self.classes, *features}
         for label in self.ignore:
             if label in used:
                 raise ValueError(f'ignore: {label!r} is a class or feature too')

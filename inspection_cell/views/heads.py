@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from inspection_cell.errors import ModelError
 from inspection_cell.model_file import Task
 from inspection_cell.views.detections import Detections
+from inspection_cell.views.outlines import outline_of
 from inspection_cell.views.preprocessing import Fitted
 
 Rows = NDArray[np.floating]
@@ -45,9 +46,11 @@ def decode(
         nms_free: whether the head suppresses doubles; else they are suppressed here.
 
     Raises:
-        ModelError: for outputs of another form, or of another task.
+        ModelError: for outputs of another form, or of another task, or that are no numbers.
     """
     check_outputs([output.shape for output in outputs], task, nms_free=nms_free)
+    if not all(np.isfinite(output).all() for output in outputs):
+        raise ModelError('the network gives values that are no finite numbers')
     if not nms_free:
         return from_rows(_suppressed(outputs[0][0].T, floor_score, len(classes)), fitted, classes)
     rows = outputs[0][0]
@@ -211,13 +214,12 @@ def _enlarged(
 
 
 def _outline(x: int, y: int, mask: NDArray[np.uint8], fitted: Fitted) -> NDArray[np.float64]:
-    """The largest outline (K, 2) of a mask, image pixels; (0, 2) for an empty one."""
+    """The outline (K, 2) of a mask, around all its pieces, image pixels; (0, 2): it is empty."""
     if not mask.any():
         return np.empty((0, 2))
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    largest = max(contours, key=cv2.contourArea)[:, 0, :].astype(np.float64)
-    if cv2.contourArea(largest.astype(np.float32)) == 0:  # one pixel wide
-        low, high = largest.min(axis=0) - 0.5, largest.max(axis=0) + 0.5
-        largest = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
+    outline = outline_of(mask)
+    if cv2.contourArea(outline.astype(np.float32)) == 0:  # one pixel wide
+        low, high = outline.min(axis=0) - 0.5, outline.max(axis=0) + 0.5
+        outline = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
     corner = np.array([x + 0.5, y + 0.5])  # a pixel's centre
-    return fitted.to_image(largest + corner)
+    return fitted.to_image(outline + corner)

@@ -101,8 +101,8 @@ def match(
 def missing_findings(expected: Expected, detections: Detections) -> tuple[Finding, ...]:
     """A finding `missing_<label>` for each visible position without its feature.
 
-    Its score is the detector's own for a box of that class there; without one it is 0.6, lowered
-    in proportion when the detector sees the feature there too weakly to count.
+    Its score is 0.6, lowered in proportion when the detector sees the feature there too weakly to
+    count, or the detector's own for a box of that class there where that is higher.
     """
     label = f'missing_{expected.feature.label}'
     own = detections.of(label)
@@ -110,14 +110,14 @@ def missing_findings(expected: Expected, detections: Detections) -> tuple[Findin
     findings = []
     for index in np.flatnonzero(expected.matched < 0):
         pixel, gate = expected.pixels[index], expected.gates_px[index]
-        shown = _best_within(own, pixel, gate)
-        if shown is not None:
-            findings.append(Finding(label, shown[0], box_px=shown[1]))
-            continue
         trace = _best_within(weak, pixel, gate)
         doubt = 0.0 if trace is None else trace[0] / max(expected.feature.min_score, 1e-9)
+        score = MISSED_SCORE * (1.0 - min(doubt, 1.0))
         box = np.concatenate([pixel - gate, pixel + gate])
-        findings.append(Finding(label, MISSED_SCORE * (1.0 - min(doubt, 1.0)), box_px=box))
+        shown = _best_within(own, pixel, gate)
+        if shown is not None:  # a weak sign that it is missing is none that it is there
+            score, box = max(score, shown[0]), shown[1]
+        findings.append(Finding(label, score, box_px=box))
     return tuple(findings)
 
 

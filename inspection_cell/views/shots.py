@@ -8,7 +8,6 @@ any of them shows of it; the view saw a class when at least one shot that looks 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -18,6 +17,7 @@ from inspection_cell.findings import Presence
 from inspection_cell.observations import Image, ImageSeries, Observation, ShotImage
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.eight_bit import to_eight_bit
+from inspection_cell.views.outlines import hull_of
 from inspection_cell.views.overlap import areas, shared_areas
 from inspection_cell.views.tiles import concatenated
 
@@ -149,6 +149,5 @@ def _detection(thing: _Thing) -> Detections:
     box = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
     outlines: tuple[NDArray[np.float64], ...] = tuple(thing.polygons)
     if len(outlines) > 1:
-        hull = cv2.convexHull(np.concatenate(outlines).astype(np.float32))
-        outlines = (hull.reshape(-1, 2).astype(np.float64),)
+        outlines = (hull_of(thing.polygons),)
     return Detections(box[None], np.array([thing.score]), (thing.label,), outlines)

@@ -8,6 +8,7 @@ from scipy.sparse.csgraph import connected_components
 
 from inspection_cell.observations import Image
 from inspection_cell.views.detections import Detections
+from inspection_cell.views.outlines import outline_of
 from inspection_cell.views.overlap import areas, iou_matrix, shared_areas
 
 Boxes = NDArray[np.float64]
@@ -104,21 +105,23 @@ def _same(found: Detections, tiles: NDArray[np.intp], cut: NDArray[np.bool_]) ->
 
 
 def _joined(found: Detections, members: NDArray[np.intp], cut: NDArray[np.bool_]) -> Detections:
-    """One group as one: the best box that shows all of it, or all of them together."""
+    """One group as one: the best box that shows all of it and what is cut, or all together."""
     order = members[np.argsort(-found.scores[members], kind='stable')]
     group = found.chosen(order)
     if len(group) == 1:
         return group
     boxes = group.boxes_px
     shared, own = shared_areas(boxes, boxes), areas(boxes)
-    covers = (shared >= COVERED * own[:, None]).all(axis=0) & ~cut[order].any(axis=1)
+    is_cut = cut[order].any(axis=1)
+    covers = (shared >= COVERED * own[:, None]).all(axis=0) & ~is_cut
     if covers.any():
-        shown = group.chosen([int(np.argmax(covers))])
-        return Detections(shown.boxes_px, group.scores[:1], group.labels[:1], shown.polygons_px)
+        group = group.chosen([int(np.argmax(covers)), *np.flatnonzero(is_cut)])
     low, high = group.boxes_px[:, :2].min(axis=0), group.boxes_px[:, 2:].max(axis=0)
+    score, label = found.scores[order[:1]], (found.labels[order[0]],)
+    if (group.boxes_px[0] == [*low, *high]).all():
+        return Detections(group.boxes_px[:1], score, label, group.polygons_px[:1])
     outline = (_united(group.polygons_px),) if group.polygons_px else ()
-    box = np.concatenate([low, high])[None]
-    return Detections(box, group.scores[:1], group.labels[:1], outline)
+    return Detections(np.concatenate([low, high])[None], score, label, outline)
 
 
 def _united(polygons: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
@@ -132,7 +135,5 @@ def _united(polygons: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
     mask = np.zeros((height, width), dtype=np.uint8)
     for polygon in polygons:
         cv2.fillPoly(mask, [(polygon - corner).round().astype(np.int32)], 1)
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    largest = max(contours, key=cv2.contourArea)[:, 0, :]
-    outline: NDArray[np.float64] = largest.astype(np.float64) + corner
+    outline: NDArray[np.float64] = outline_of(mask) + corner
     return outline

@@ -121,6 +121,30 @@ def test_a_camera_and_a_scanner_that_see_one_thing_make_one_defect(world):
     assert {source.label for source in defect.sources} == {'missing_screw', 'missing_material'}
 
 
+def test_regions_of_one_scan_that_are_one_defect_are_as_large_as_all_of_them(world):
+    beside = replace(DENT, position_m=np.add(DENT.position_m, (0.0045, 0, 0)), area_mm2=4.0)
+    (defect,) = fused(world, [world.scan(DENT, beside)]).defects
+    assert defect.area_mm2 == pytest.approx(13.0)
+    assert defect.length_mm == pytest.approx(4.5 + 3.5)
+
+
+def test_a_defect_reaches_as_far_as_anything_that_any_view_shows_of_it(world):
+    views = [
+        world.camera('left', world.seen('left', 'scratch', [(-10, 5, 2), (10, 5.4, 2)])),
+        world.camera('right', world.seen('right', 'scratch', [(-10, 5, 2), (-8, 5.4, 2)])),
+    ]
+    (defect,) = fused(world, views).defects
+    assert defect.position_m[0] < -0.005
+    assert defect.position_m[0] * 1e3 + defect.reach_mm > 9.5
+
+
+def test_a_zone_that_is_one_thing_may_be_smaller_than_the_samples_are_apart(world):
+    tiny = {'spheres': [{'centre_mm': (20, 10, 2), 'radius_mm': 0.3}]}
+    one = world.with_recipe(zones={'pin': tiny}, fusion={'one_defect': ('pin',)})
+    (defect,) = fused(one, [one.scan(DENT)]).defects
+    assert defect.position_m == pytest.approx(DENT.position_m)
+
+
 def test_one_missing_screw_seen_by_two_cameras_is_one_defect_of_which_none_is_allowed(world):
     spot = [(38, 18, 2), (42, 22, 2)]
     views = [

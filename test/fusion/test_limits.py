@@ -1,5 +1,7 @@
 """What a defect measures decides by its gravest quantity."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,18 @@ def test_a_short_scratch_is_measured_and_within_its_limit(world):
 def test_the_longest_view_counts(world):
     both = [located('scratch', 2.5), located('scratch', 4.0, 'right')]
     assert worst_measure(world.recipe, [], both).value == pytest.approx(4.0)
+
+
+def test_what_reaches_out_of_an_image_is_as_long_as_all_views_show_it(world):
+    camera = world.cell.cameras['left'].intrinsics.value()
+    whole, cut = np.array([100.0, 100, 150, 120]), np.array([1229.0, 100, 1279, 120])
+    values = {}
+    for name, box in (('whole', whole), ('cut', cut)):
+        one = replace(located('scratch', 2.6, box_px=box), camera=camera)
+        other = replace(located('scratch', 2.6, 'right', box_px=whole), camera=camera)
+        other = replace(other, extent_m=np.add(other.extent_m, (0.0022, 0, 0)))
+        values[name] = worst_measure(world.recipe, [], [one, other]).value
+    assert values == {'whole': pytest.approx(2.6), 'cut': pytest.approx(4.8)}
 
 
 def test_what_is_beyond_its_limit_speaks_before_what_is_stronger(world):

@@ -1,13 +1,18 @@
 """A box in an image is found again on the part, at the surface that it really shows."""
 
+from dataclasses import replace
+
 import numpy as np
+import open3d as o3d
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspection_cell.findings import Finding
-from inspection_cell.fusion.projection import length_mm, locate
+from inspection_cell.fusion.projection import Located, length_mm, locate
 from inspection_cell.geometry import transform_points
+from inspection_cell.observations import ViewKey
+from inspection_cell.reference import ReferenceMesh
 
 
 def placed(world, name, points_mm, margin_m=0.006):
@@ -35,12 +40,12 @@ def test_any_mark_on_a_face_is_placed_where_it_is(world, x_mm, y_mm, size_mm, na
 def test_the_extent_lies_on_the_surface_and_measures_the_mark(world):
     found = placed(world, 'left', [(-15, 3, 2), (15, 3, 2)])
     assert found.extent_m[:, 2] == pytest.approx(0.002, abs=1e-5)
-    assert length_mm([found.extent_m]) == pytest.approx(30.0, abs=1.5)
+    assert length_mm([found]) == pytest.approx(30.0, abs=1.5)
 
 
 def test_hits_far_behind_the_mark_do_not_lengthen_it(world):
     found = placed(world, 'left', [(48, 0, 2), (49.9, 0, 2), (49.9, 1, -2)])
-    assert length_mm([found.extent_m]) < 8.0
+    assert length_mm([found]) < 8.0
 
 
 def test_a_box_beside_the_part_is_off_it_and_one_at_its_outline_is_not(world):
@@ -59,7 +64,48 @@ def test_a_finding_that_knows_its_place_keeps_it(world):
 
 def test_nothing_has_no_length():
     assert length_mm([]) == 0.0
-    assert length_mm([np.zeros((1, 3))]) == 0.0
+    assert (
+        length_mm([Located(ViewKey('top', 'left'), Finding('dent', 1.0), np.zeros((1, 3)))]) == 0
+    )
+
+
+@pytest.mark.parametrize('beyond_mm', [1.0, 4.0, 9.0])
+def test_what_reaches_beyond_the_part_is_as_long_as_the_image_shows_it(world, beyond_mm):
+    found = placed(world, 'left', [(46, -1, 2), (50 + beyond_mm, 1, 2)])
+    assert found.position_m[0] < 0.0501
+    assert length_mm([found]) > 0.95 * (4 + beyond_mm)
+
+
+def test_a_box_that_touches_the_part_with_one_corner_has_the_length_of_the_box(world):
+    found = placed(world, 'left', [(49.5, 29.5, 2), (60, 45, 2)])
+    assert len(found.extent_m) <= 4
+    assert length_mm([found]) > 15
+
+
+def test_a_box_around_an_open_part_is_placed_on_it(world):
+    bars = [
+        ((0.1, 0.008, 0.004), (-0.05, -0.05, -0.002)),
+        ((0.1, 0.008, 0.004), (-0.05, 0.042, -0.002)),
+        ((0.008, 0.1, 0.004), (-0.05, -0.05, -0.002)),
+        ((0.008, 0.1, 0.004), (0.042, -0.05, -0.002)),
+    ]
+    frame = o3d.geometry.TriangleMesh()
+    for size_m, corner_m in bars:
+        frame += o3d.geometry.TriangleMesh.create_box(*size_m).translate(corner_m)
+    open_part = replace(
+        world, reference=ReferenceMesh(np.asarray(frame.vertices), np.asarray(frame.triangles))
+    )
+    found = placed(open_part, 'left', [(x, y, 2) for x in (-53, 53) for y in (-53, 53)])
+    assert not found.off_part
+    assert length_mm([found]) > 100
+
+
+def test_pieces_of_a_scan_are_as_long_together_as_from_rim_to_rim(world):
+    finding = Finding('dent', 1.0, position_m=np.zeros(3), length_mm=2.0)
+    other = replace(finding, position_m=np.array([0.006, 0, 0]), length_mm=4.0)
+    view = world.scan()
+    pieces = locate(world.reference, view, [finding, other], None, 0.006)
+    assert length_mm(pieces) == pytest.approx(6.0 + 1.0 + 2.0)
 
 
 def outlined(world, name, corners_mm, **finding):
@@ -81,7 +127,7 @@ def test_an_outline_gives_the_extent_that_a_box_only_bounds(world):
     line = np.array([40, 30]) / 50
     away_mm = np.abs((by_outline.extent_m[:, :2] * 1000 + (20, 10)) @ (-line[1], line[0]))
     assert away_mm.max() < 1.5
-    assert length_mm([by_outline.extent_m]) == pytest.approx(50, abs=1.5)
+    assert length_mm([by_outline]) == pytest.approx(50, abs=1.5)
     offsets_mm = by_box.extent_m[:, :2] * 1000 + (20, 10)
     assert np.abs(offsets_mm @ (-line[1], line[0])).max() > 15
 

@@ -227,6 +227,21 @@ def test_a_place_that_is_not_known_well_reaches_as_far_as_it_may_be_wrong():
     assert decision(ruled(NONE_IN_SEAL), unsure) is Decision.REJECT
 
 
+def test_a_defect_reaches_as_far_as_its_findings_wherever_its_position_is():
+    beside = scratch((8, 0, 2), 2.0)  # the seal ends at x = 0
+    assert decision(ruled(NONE_IN_SEAL), beside) is Decision.ACCEPT
+    assert decision(ruled(NONE_IN_SEAL), replace(beside, reach_mm=9.0)) is Decision.REJECT
+
+
+@pytest.mark.parametrize('x_mm', [9.0, 9.5, 10.0, 10.25])
+def test_a_long_defect_does_not_step_over_a_narrow_zone(x_mm):
+    groove = {'boxes': [{'centre_mm': (x_mm, 0, 2), 'size_mm': (0.3, 60, 1)}]}
+    none = {'labels': ['scratch'], 'zones': ['groove'], 'max_count': 0}
+    content = CONTENT | {'zones': {'groove': groove}, 'decision': {'rules': [none]}}
+    recipe = Recipe(Path('recipe.yaml'), 'h', RecipeFile.model_validate(content))
+    assert decision(recipe, scratch((0, 0, 2), 60.0)) is Decision.REJECT
+
+
 def test_several_defects_that_are_each_improbable_make_a_part_probably_bad():
     weak = [scratch((x, 0, 2), 9.0, probability=0.25) for x in (0, 10, 20)]
     found = reasons(ruled(), *weak, bad_probability=0.58)

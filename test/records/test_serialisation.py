@@ -45,6 +45,7 @@ FULL = Verdict(
             np.array([0.0, 0.0, 1.0]),
             sources=(Source(LEFT, 'scratch', 0.81),),
             position_sigma_mm=0.4,
+            reach_mm=5.0,
             contributions=(Contribution(LEFT, 1.4), Contribution(SCANNER, -0.2)),
         ),
     ),

@@ -144,6 +144,7 @@ defects = st.builds(
         st.builds(Source, st.builds(ViewKey, words, words), words, shares), max_size=3
     ).map(tuple),
     position_sigma_mm=shares,
+    reach_mm=shares,
     contributions=st.lists(
         st.builds(Contribution, st.builds(ViewKey, words, words), metres), max_size=3
     ).map(tuple),

@@ -7,7 +7,7 @@ from ultralytics.utils.nms import non_max_suppression
 from inspection_cell.errors import ModelError
 from inspection_cell.observations import Image
 from inspection_cell.ultralytics_adapter.offline import torch
-from inspection_cell.views.heads import check_outputs, decode
+from inspection_cell.views.heads import check_outputs, decode, from_rows
 from inspection_cell.views.preprocessing import fit
 
 CLASSES = ('scratch', 'stain', 'screw')
@@ -40,6 +40,24 @@ def test_nothing_above_the_floor_gives_no_boxes():
     output = candidates(0)
     output[0, 4:] = 0.01
     assert len(decode((output,), FITTED, 'detect', CLASSES, nms_free=False)) == 0
+
+
+@pytest.mark.parametrize('nms_free', [True, False])
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_a_network_that_gives_no_numbers_has_not_looked(bad, nms_free):
+    shape = (1, 300, 6) if nms_free else (1, 4 + len(CLASSES), 525)
+    output = np.zeros(shape, dtype=np.float32)
+    output[0, 3, 4] = bad
+    with pytest.raises(ModelError, match='no finite numbers'):
+        decode([output], FITTED, 'detect', CLASSES, nms_free=nms_free)
+
+
+def test_a_mask_in_two_pieces_has_an_outline_around_both():
+    mask = np.zeros((40, 100), dtype=np.uint8)
+    mask[10:14, 5:40] = mask[10:14, 44:95] = 1
+    rows = np.array([[0.0, 0, 100, 40, 0.9, 0]])
+    (outline,) = from_rows(rows, FITTED, CLASSES, [(0, 0, mask)]).polygons_px
+    assert np.ptp(outline[:, 0]) == pytest.approx(89, abs=1)
 
 
 def test_a_network_of_other_classes_or_with_another_head_is_refused():

@@ -98,6 +98,17 @@ def test_the_detectors_own_missing_screw_gives_its_score():
     assert finding.score == 0.83
 
 
+@pytest.mark.parametrize('weak', [0.06, 0.3, 0.59])
+def test_a_weak_sign_that_a_screw_is_missing_never_acquits(weak):
+    transform = from_above()
+    boxes = boxes_at(screw_pixels(transform), [''] * 4).boxes_px
+    labels = ('screw', 'screw', 'missing_screw', 'screw')
+    detections = Detections(boxes, np.array([0.9, 0.9, weak, 0.9]), labels)
+    expected = expect_features(SCREWS, plate(), CAMERA, transform, detections)
+    (finding,) = missing_findings(expected, detections)
+    assert finding.score == MISSED_SCORE
+
+
 def test_a_screw_seen_too_weakly_lowers_the_score_of_the_missing_one():
     transform = from_above()
     pixels = screw_pixels(transform)

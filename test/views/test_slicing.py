@@ -16,7 +16,7 @@ from inspection_cell.views.detections import Detections
 from inspection_cell.views.detectors import load_export
 from inspection_cell.views.overlap import iou_matrix
 from inspection_cell.views.slicing import SlicedDetector, detector_for_sensor
-from inspection_cell.views.tiles import tile_starts
+from inspection_cell.views.tiles import merge, tile_starts
 
 MIN_BLOB = 4  # pixels that a thing shows in a tile before it is found
 
@@ -134,6 +134,23 @@ def test_the_outline_of_a_cut_thing_goes_around_all_of_it():
     assert len(found) == len(found.polygons_px) == 1
     area = cv2.contourArea(found.polygons_px[0].astype(np.float32))
     assert area == pytest.approx((pixels > 0).sum(), rel=0.15)
+
+
+def test_pieces_of_a_cut_thing_that_do_not_touch_have_one_outline_around_them():
+    pieces = [np.array([[x, 0.0], [x + 40, 0], [x + 40, 6], [x + 2, 6], [x, 3]]) for x in (0, 60)]
+    boxes = np.array([[0.0, 0, 62, 6], [58, 0, 100, 6]])
+    found = Detections(boxes, np.array([0.9, 0.8]), ('a', 'a'), tuple(pieces))
+    cut = np.array([[False, False, True, False], [True, False, False, False]])
+    one = merge(found, np.array([0, 1]), cut)
+    assert one.boxes_px.tolist() == [[0, 0, 100, 6]]
+    assert np.ptp(one.polygons_px[0][:, 0]) == pytest.approx(100, abs=2)
+
+
+def test_what_one_tile_cut_and_another_shows_whole_keeps_all_that_both_show():
+    boxes = np.array([[33.0, 0, 190, 20], [5, 0, 100, 20]])
+    cut = np.array([[False] * 4, [False, False, True, False]])
+    found = Detections(boxes, np.array([0.9, 0.8]), ('a', 'a'))
+    assert merge(found, np.array([0, 1]), cut).boxes_px.tolist() == [[5, 0, 190, 20]]
 
 
 def test_all_tiles_of_all_images_go_in_one_call():

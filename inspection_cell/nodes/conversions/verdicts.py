@@ -92,6 +92,7 @@ def defect_to_msg(defect: Defect) -> DefectMsg:
     msg.area_mm2, msg.volume_mm3 = defect.area_mm2, defect.volume_mm3
     msg.length_mm, msg.width_mm = defect.length_mm, defect.width_mm
     msg.peak_mm, msg.position_sigma_mm = defect.peak_mm, defect.position_sigma_mm
+    msg.reach_mm = defect.reach_mm
     msg.contributions = [contribution_to_msg(one) for one in defect.contributions]
     msg.sources = [source_to_msg(source) for source in defect.sources]
     if defect.position_m is not None:
@@ -120,6 +121,7 @@ def defect_from_msg(msg: DefectMsg) -> Defect:
         conformity=enum_from_msg(Conformity, msg.conformity),
         sources=tuple(source_from_msg(source) for source in msg.sources),
         position_sigma_mm=msg.position_sigma_mm,
+        reach_mm=msg.reach_mm,
         contributions=tuple(contribution_from_msg(one) for one in msg.contributions),
     )
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from inspection_cell.errors import InspectionCellError
@@ -26,6 +26,7 @@ class _Sheet:
     answered_s: dict[ViewKey, float] = field(default_factory=dict)
     findings: list[ViewFindings] = field(default_factory=list)
     shots: set[tuple[ViewKey, str]] = field(default_factory=set)
+    given_up: set[ViewKey] = field(default_factory=set)
 
 
 class Board:
@@ -50,7 +51,9 @@ class Board:
         """Take a sensor's answer to a capture request."""
         with self._changed:
             sheet = self._sheets.get(answer.inspection_id)
-            if sheet is not None and answer.view not in sheet.answers:
+            if sheet is None or answer.view in sheet.given_up:
+                return
+            if answer.view not in sheet.answers:
                 sheet.answers[answer.view] = answer
                 sheet.answered_s[answer.view] = time.monotonic()
                 self._changed.notify_all()
@@ -67,11 +70,20 @@ class Board:
         """Take the findings of a view; False when nobody waits for them any more."""
         with self._changed:
             sheet = self._sheets.get(findings.inspection_id)
-            if sheet is None:
+            if sheet is None or findings.view in sheet.given_up:
                 return False
             sheet.findings.append(findings)
             self._changed.notify_all()
             return True
+
+    def give_up(self, inspection_id: str, views: Iterable[ViewKey]) -> None:
+        """Take nothing any more of those views that have not been captured.
+
+        The robot moves on: what an inspector captures from now on shows something else.
+        """
+        with self._changed:
+            sheet = self._sheets[inspection_id]
+            sheet.given_up |= {view for view in views if view not in sheet.answers}
 
     def answer(self, inspection_id: str, view: ViewKey) -> CaptureAnswer | None:
         """A sensor's answer, if it came."""

@@ -76,7 +76,9 @@ class CellNode(ManagedNode[CellNodeParams]):
         """Open topics and actions, and begin to beat."""
         settings = self._cell.file.disposition
         presenter = Presenter(self, self._cell.file.robot)
-        traffic = Traffic(settings.buffer, settings.decide_within_s + settings.confirm_within_s)
+        # A permit that is still valid must not meet the next part.
+        leave_s = max(settings.confirm_within_s, settings.release_valid_s)
+        traffic = Traffic(settings.buffer, settings.decide_within_s + leave_s)
         board = Board()
         self._holders = RecipeHolders(self, self._cell, self._recipes_needed)
         readiness = Readiness(self, self._cell, presenter, self._holders)
@@ -121,7 +123,7 @@ class CellNode(ManagedNode[CellNodeParams]):
             known = ', '.join(recipe.part_type for recipe in self._recipes.used)
             self.get_logger().error(f'{goal.part_id}: no recipe {goal.part_type!r}, only {known}')
             return GoalResponse.REJECT
-        if not self._shared.station.traffic.offer():
+        if not self._shared.station.traffic.has_room:
             self.get_logger().error(f'{goal.part_id}: refused, enough parts wait already')
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
@@ -133,6 +135,8 @@ class CellNode(ManagedNode[CellNodeParams]):
         if recipe is None:  # cannot be: types come, and never go
             handle.abort()
             return
+        # Not in `_offered`: a client that went away in between has no goal that could end.
+        self._shared.station.traffic.accept()
         task = Task(inspection_id, request.part_id, recipe.fuser)
         goal = GoalInWork(self._shared, task, handle)
         thread = threading.Thread(target=goal.serve, name=inspection_id)

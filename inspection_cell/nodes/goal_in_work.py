@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from inspection_cell_msgs.action import InspectPart
 from rclpy.action.server import ServerGoalHandle
+from rclpy.impl.implementation_singleton import rclpy_implementation
 
 from inspection_cell.findings import Decision, Verdict
 from inspection_cell.nodes.board import StoppedError
@@ -15,6 +16,8 @@ from inspection_cell.nodes.inspection_goal import Inspection, Station, Task, no_
 from inspection_cell.nodes.journal import Journal
 from inspection_cell.nodes.permits import Permits
 from inspection_cell.nodes.run import Logger, guarded
+
+RCLError = rclpy_implementation.RCLError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,12 @@ class GoalInWork:
             self._decided()
             self._services.heartbeat.end(self._task.inspection_id)
         if not self._services.stopping.is_set():  # when it is, nobody spins any more
+            self._end()
+
+    def _end(self) -> None:
+        try:
+            self._handle.execute(self._finish)
+        except RCLError:  # taken back just now: there is nothing to execute, only to finish
             self._handle.execute(self._finish)
 
     def _decided(self) -> None:
@@ -83,7 +92,12 @@ class GoalInWork:
         self._record_and_publish(verdict)
 
     def _give_up(self) -> None:
-        """The part is somewhere in the cell: have it diverted, and leave a record."""
+        """The part is somewhere in the cell: have it diverted, and leave a record.
+
+        A verdict that is recorded already stays: without a permit the part is diverted.
+        """
+        if self._verdict is not None:
+            return
         if not self._inspection.announced:
             self._services.topics.announce(self._task.inspection_id, self._task.part_id)
         topics, cell = self._services.topics, self._services.station.cell

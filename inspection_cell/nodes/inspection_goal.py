@@ -133,6 +133,8 @@ class Inspection:
             self._not_taken[view] = player.play(order, name, until_s)
             self._captured(order, [] if self._not_taken[view] else [name])
         self._captured(order, others)
+        views = [ViewKey(order.presentation, name) for name in order.sensors]
+        self._station.board.give_up(order.inspection_id, views)
 
     def _begin(self, order: CaptureOrder, sensors: Sequence[str]) -> list[float]:
         """Count the deadlines of views from now on; return them, steady clock."""

@@ -30,7 +30,7 @@ from inspection_cell.nodes.held_recipes import HeldRecipes
 from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.qos import RELIABLE, SHOWN, publisher_events
 from inspection_cell.nodes.run import ManagedNode, guarded
-from inspection_cell.nodes.timers import run_while
+from inspection_cell.nodes.timers import wake
 from inspection_cell.nodes.worker import Rank, Worker
 from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe
@@ -193,7 +193,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
                 self._not_captured(order, key, ViewStatus.ERROR, why)
             else:
                 self._edges[name].expect(order)
-        run_while(self._expiring, self._waits)
+                wake(self._expiring)
 
     def _refusal(self, order: CaptureOrder) -> str:
         if self._recipes.holds(order.recipe_hash):
@@ -241,11 +241,8 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         for edge in self._edges.values():
             for view in edge.expire(now_ns):
                 self._not_captured(view.order, view.key, view.missed.status, view.missed.reason)
-        run_while(self._expiring, self._waits)
-
-    @property
-    def _waits(self) -> bool:
-        return any(edge.waits for edge in self._edges.values())
+        if not any(edge.waits for edge in self._edges.values()):
+            self._expiring.cancel()
 
     def _follow_offers(self) -> None:
         for edge in self._edges.values():

@@ -1,5 +1,7 @@
 """Makes verdicts durable before anybody learns of them; what is not durable is no ACCEPT."""
 
+import threading
+
 from inspection_cell.cell import Cell
 from inspection_cell.disposition import Disposition
 from inspection_cell.errors import StoreError
@@ -8,6 +10,8 @@ from inspection_cell.nodes.diagnosis import Reading
 from inspection_cell.nodes.run import Logger
 from inspection_cell.records.store import RecordStore, free_disk_mb
 from inspection_cell.verdict import withhold
+
+WAITING = 64  # dispositions that wait to be written: of parts whose verdict could not be
 
 
 class Journal:
@@ -19,7 +23,8 @@ class Journal:
         self._minimum_mb = cell.file.limits.min_free_disk_mb
         self._logger = logger
         self._problem = ''
-        self._early: dict[str, Disposition] = {}
+        self._lock = threading.Lock()
+        self._waiting: dict[str, Disposition] = {}  # not written: no verdict yet, or no disk
 
     @property
     def reading(self) -> Reading:
@@ -29,6 +34,8 @@ class Journal:
         except StoreError as error:
             return Reading('records', str(error))
         problem = self._disk_problem(free_mb) or self._problem
+        if self._waiting and not problem:
+            problem = f'{len(self._waiting)} dispositions are not recorded yet'
         return Reading('records', problem, {'free_mb': f'{free_mb:.0f}'})
 
     def record(self, verdict: Verdict) -> Verdict:
@@ -38,15 +45,16 @@ class Journal:
             too_full = self._disk_problem(free_disk_mb(self._store.path.parent))
             if too_full and verdict.decision is Decision.ACCEPT:
                 verdict = withhold(verdict, 'disk_full', too_full)
-            self._store.add(verdict)
+            with self._lock:  # a disposition comes before or after, never in between
+                self._store.add(verdict)
         except StoreError as error:
             problem = str(error)
         self._problem = problem
         if problem:
             self._logger.error(f'VERDICT NOT RECORDED, the part is not accepted: {problem}')
             return withhold(verdict, 'not_recorded', problem)
-        if early := self._early.pop(verdict.inspection_id, None):
-            self.dispose(early)
+        with self._lock:
+            self._catch_up()
         return verdict
 
     def _disk_problem(self, free_mb: float) -> str:
@@ -55,13 +63,23 @@ class Journal:
         return f'{free_mb:.0f} MB of disk free; at least {self._minimum_mb:.0f} MB'
 
     def dispose(self, disposition: Disposition) -> None:
-        """Write what was done with a part; one that had no verdict yet is kept until it has."""
+        """Write what was done with a part; what cannot be written now is tried again and again."""
         inspection_id = disposition.command.inspection_id
-        try:
-            self._store.set_disposition(disposition)
-        except StoreError as error:
-            self._early[inspection_id] = disposition
-            problem = str(error)
-        else:
-            return
-        self._logger.error(f'disposition not recorded: {problem}')
+        with self._lock:
+            self._waiting[inspection_id] = disposition
+            if len(self._waiting) > WAITING:
+                del self._waiting[next(iter(self._waiting))]
+            if problem := self._catch_up().get(inspection_id):
+                self._logger.error(f'disposition not recorded yet: {problem}')
+
+    def _catch_up(self) -> dict[str, str]:
+        """Write the dispositions that wait; why not, by inspection."""
+        problems = {}
+        for inspection_id, disposition in list(self._waiting.items()):
+            try:
+                self._store.set_disposition(disposition)
+            except StoreError as error:
+                problems[inspection_id] = str(error)
+            else:
+                del self._waiting[inspection_id]
+        return problems

@@ -21,6 +21,7 @@ class Permits:
         self._open: dict[str, Release] = {}
         self._until_s: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._is_open = True
         self._publisher = node.create_publisher(
             Release, 'release', RELIABLE, event_callbacks=publisher_events(node, 'release')
         )
@@ -38,6 +39,8 @@ class Permits:
         permit = Release(inspection_id=inspection_id, part_id=part_id)
         permit.valid_for_s = self._settings.release_valid_s
         with self._lock:
+            if not self._is_open:
+                return  # the cell stops: the part is diverted
             self._open[inspection_id] = permit
             self._until_s[inspection_id] = time.monotonic() + self._settings.decide_within_s
             self._publisher.publish(permit)
@@ -58,7 +61,9 @@ class Permits:
             self._until_s.clear()
 
     def close(self) -> None:
-        """Take every permit back and close the topic."""
+        """Take every permit back, grant none any more, and close the topic."""
+        with self._lock:
+            self._is_open = False
         self.withdraw_all()
         self._node.destroy_timer(self._timer)
         self._node.destroy_publisher(self._publisher)

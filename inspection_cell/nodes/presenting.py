@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -40,6 +40,9 @@ class Presenter:
         self._node = node
         self._robot = robot
         self._client = ActionClient(node, PresentPart, robot.action)
+        self._lock = threading.Lock()  # between tasks of the executor and `close`
+        self._is_open = True
+        self._moving: dict[int, Any] = {}  # handles of goals that the robot works on, by `id`
 
     @property
     def is_ready(self) -> bool:
@@ -47,8 +50,12 @@ class Presenter:
         return bool(self._client.server_is_ready())
 
     def close(self) -> None:
-        """Disconnect."""
-        self._client.destroy()
+        """Have the robot stop what it still does for the cell, and disconnect."""
+        with self._lock:
+            self._is_open = False
+            for handle in self._moving.values():
+                handle.cancel_goal_async()
+            self._client.destroy()
 
     def present(self, goal: PresentPart.Goal, check: Callable[[], None]) -> Settled:
         """Have a part held in a pose.
@@ -66,15 +73,26 @@ class Presenter:
         what = f'presentation {goal.presentation}'
         if not self._client.wait_for_server(timeout_sec=min(self._robot.timeout_s, 5.0)):
             raise StoppedError(f'{what}: nobody serves the action {self._robot.action}')
-        send = partial(self._client.send_goal_async, goal)
-        handle = self._answer(send, until_s, check, what)
+        sent: list[Future] = []
+
+        def send() -> Future:
+            sent.append(self._client.send_goal_async(goal))
+            return sent[0]
+
+        try:
+            handle = self._answer(send, until_s, check, what)
+        except StoppedError:
+            self._in_executor(partial(self._cancel_once_accepted, sent))
+            raise
         if not handle.accepted:
             raise StoppedError(f'{what}: the robot side refused the goal')
+        self._moving[id(handle)] = handle
         try:
             answer = self._answer(handle.get_result_async, until_s, check, what)
         except StoppedError:
-            self._in_executor(handle.cancel_goal_async)
+            self._in_executor(partial(self._cancel, handle))
             raise
+        self._moving.pop(id(handle), None)
         if answer.status != GoalStatus.STATUS_SUCCEEDED:
             raise StoppedError(
                 f'{what}: the robot side aborted: {answer.result.message or "no reason"}'
@@ -102,7 +120,27 @@ class Presenter:
         executor = self._node.executor
         if executor is None:
             raise StoppedError('the cell stops')
-        return executor.create_task(ask)
+        return executor.create_task(partial(self._asked, ask))
+
+    def _asked(self, ask: Callable[[], Future]) -> Future:
+        """Ask, unless the cell has stopped meanwhile; what a task raises would end the process."""
+        with self._lock:
+            return ask() if self._is_open else Future()
+
+    def _cancel(self, handle: Any) -> Future:
+        self._moving.pop(id(handle), None)
+        return handle.cancel_goal_async()
+
+    def _cancel_once_accepted(self, sent: Sequence[Future]) -> Future:
+        """The cell gave up before the robot side had answered: it must not move."""
+
+        def cancel(answered: Future) -> None:
+            if answered.exception() is None and answered.result().accepted:
+                self._asked(answered.result().cancel_goal_async)
+
+        for future in sent:
+            future.add_done_callback(cancel)
+        return Future()
 
     def _answer(
         self, ask: Callable[[], Future], until_s: float, check: Callable[[], None], what: str

@@ -24,7 +24,7 @@ from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.pulse import Pulse
 from inspection_cell.nodes.qos import LATCHED, RELIABLE, publisher_events
 from inspection_cell.nodes.run import ManagedNode, run
-from inspection_cell.nodes.timers import run_while
+from inspection_cell.nodes.timers import wake
 from inspection_cell.nodes.watch import CellWatch
 
 TICK_S = 0.02  # while a part or a confirmation is waited for. Permits and parts act at once
@@ -95,7 +95,8 @@ class RejectNode(ManagedNode[CellParams]):
                 msg.part_id,
                 msg.valid_for_s,
                 time.monotonic_ns(),
-                withdrawn=msg.withdrawn,
+                # The heartbeat vouches for the permit: what comes without it is void.
+                withdrawn=msg.withdrawn or self._watch.is_lost,
             )
         )
 
@@ -128,6 +129,8 @@ class RejectNode(ManagedNode[CellParams]):
 
     def _tick(self) -> None:
         self._do(self._side.tick(time.monotonic_ns()))
+        if not self._side.waits:
+            self._ticking.cancel()
 
     def _look_at_cell(self) -> None:
         now_ns = time.monotonic_ns()
@@ -149,7 +152,8 @@ class RejectNode(ManagedNode[CellParams]):
             else:
                 self._last = step
                 self._dispositions.publish(disposition_to_msg(step, stamp_ns))
-        run_while(self._ticking, self._side.waits)
+        if self._side.waits:
+            wake(self._ticking)
 
     def _say(self, command: Command) -> None:
         who = command.inspection_id or 'a part without a name'

@@ -3,9 +3,11 @@
 from rclpy.timer import Timer
 
 
-def run_while(timer: Timer, waits: bool) -> None:
-    """Have a timer run, or not; one that runs already keeps its beat."""
-    if not waits:
-        timer.cancel()
-    elif timer.is_canceled():
+def wake(timer: Timer) -> None:
+    """Have a timer run; one that runs already keeps its beat.
+
+    Only its own callback may cancel it: an executor with several threads may have chosen it to be
+    called already, and ends with an error when it finds it cancelled then.
+    """
+    if timer.is_canceled():
         timer.reset()

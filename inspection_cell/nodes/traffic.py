@@ -30,12 +30,16 @@ class Traffic:
         self._in_flight: dict[str, float] = {}  # until when, steady seconds
         self._changed = threading.Condition()
 
-    def offer(self) -> bool:
-        """Take one more goal, if there is room."""
+    @property
+    def has_room(self) -> bool:
+        """Whether one more goal may be accepted."""
         with self._changed:
-            known = self._accepted + len(self._queue) + self._held()
-            self._accepted += known < 2 * self._buffer
-            return known < 2 * self._buffer
+            return self._accepted + len(self._queue) + self._held() < 2 * self._buffer
+
+    def accept(self) -> None:
+        """Count a goal whose client was told that it is accepted; `enter` must follow."""
+        with self._changed:
+            self._accepted += 1
 
     def enter(self, inspection_id: str, check: Callable[[], None]) -> None:
         """Wait for the turn of an accepted goal; `check` raises StoppedError to give up."""

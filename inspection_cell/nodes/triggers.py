@@ -21,6 +21,7 @@ class Triggers:
     def __init__(self, node: Node, cell: Cell) -> None:
         """Open topics and services."""
         self._node = node
+        self._is_open = True
         self._publishers: list[Publisher] = []
         self._clients: list[Client] = []
         self._pulses: list[Pulse] = []
@@ -42,6 +43,7 @@ class Triggers:
 
     def close(self) -> None:
         """Close topics and services."""
+        self._is_open = False
         for pulse in self._pulses:
             pulse.close()
         for client in self._clients:
@@ -67,7 +69,8 @@ class Triggers:
                 self._node.get_logger().error(f'{name}: {trigger.service} refused: {why}')
 
         def ask() -> None:
-            client.call_async(TriggerService.Request()).add_done_callback(answered)
+            if self._is_open:  # what a task raises would end the process
+                client.call_async(TriggerService.Request()).add_done_callback(answered)
 
         def fire() -> None:
             executor = self._node.executor

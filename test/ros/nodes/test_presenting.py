@@ -5,11 +5,13 @@ import time
 
 import pytest
 from inspection_cell_msgs.action import PresentPart
-from rclpy.action import ActionServer
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 
 from inspection_cell.cell import Robot
+from inspection_cell.nodes.board import StoppedError
 from inspection_cell.nodes.presenting import Presenter
 
 SLOW_S = 0.3  # between sending a request and noting it
@@ -19,7 +21,7 @@ SLOW_S = 0.3  # between sending a request and noting it
 def spun(ros):
     """A node whose executor spins in a thread of its own, as the cell's does."""
     node, robot = Node('cell'), Node('robot')
-    executors = [SingleThreadedExecutor() for _ in range(2)]
+    executors = [SingleThreadedExecutor(), MultiThreadedExecutor(3)]
     threads = []
     for executor, one in zip(executors, (node, robot), strict=True):
         executor.add_node(one)
@@ -79,3 +81,86 @@ def test_an_answer_that_comes_at_once_is_not_lost(spun):
         assert settled.transform_part_to_cell[3, 3] == 1
     presenter.close()
     server.destroy()
+
+
+class MovingRobot:
+    """Accepts when it is told to, and then moves until it is told to stop."""
+
+    def __init__(self, node):
+        self.may_accept, self.asked, self.stopped = (threading.Event() for _ in range(3))
+        self.server = ActionServer(
+            node,
+            PresentPart,
+            'present_part',
+            self.move,
+            goal_callback=self.accept,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            callback_group=ReentrantCallbackGroup(),
+        )
+
+    def accept(self, _goal):
+        self.asked.set()
+        assert self.may_accept.wait(10)
+        return GoalResponse.ACCEPT
+
+    def move(self, goal):
+        end_s = time.monotonic() + 10
+        while not goal.is_cancel_requested and time.monotonic() < end_s:
+            time.sleep(0.01)
+        if goal.is_cancel_requested:
+            goal.canceled()
+            self.stopped.set()
+        return PresentPart.Result()
+
+
+def test_a_move_that_is_taken_back_before_the_robot_accepted_it_is_cancelled_then(spun):
+    node, robot_node = spun
+    robot = MovingRobot(robot_node)
+    presenter = Presenter(node, Robot(action='present_part', timeout_s=20.0))
+
+    def taken_back():
+        if robot.asked.is_set():
+            raise StoppedError('the client took its goal back')
+
+    with pytest.raises(StoppedError):
+        presenter.present(PresentPart.Goal(presentation='top'), taken_back)
+    robot.may_accept.set()
+    assert robot.stopped.wait(10)
+    presenter.close()
+    robot.server.destroy()
+
+
+def test_a_cell_that_stops_in_the_middle_of_a_move_has_it_cancelled(spun):
+    node, robot_node = spun
+    robot = MovingRobot(robot_node)
+    robot.may_accept.set()
+    presenter = Presenter(node, Robot(action='present_part', timeout_s=20.0))
+    stopping, began = threading.Event(), threading.Event()
+
+    def check():
+        if presenter._moving:
+            began.set()
+        if stopping.is_set():
+            raise StoppedError('the cell stops')
+
+    def present():
+        with pytest.raises(StoppedError):
+            presenter.present(PresentPart.Goal(presentation='top'), check)
+
+    moving = threading.Thread(target=present)
+    moving.start()
+    assert began.wait(10)
+
+    def stop():  # as the lifecycle does: in the executor, which does nothing else meanwhile
+        stopping.set()
+        moving.join(10)
+        presenter.close()
+
+    node.executor.create_task(stop)
+    assert robot.stopped.wait(10)
+    moving.join(10)
+    assert not moving.is_alive()
+    lives = threading.Event()
+    node.executor.create_task(lives.set)  # what was still to be asked has not ended it
+    assert lives.wait(10)
+    robot.server.destroy()

@@ -131,8 +131,9 @@ def test_a_waiting_part_is_diverted_when_the_heartbeat_is_lost(make_world, files
     gate.arrive('i-1')
     assert gate.command().action == ActuatorCommand.DIVERT
     assert "the cell's heartbeat stopped 2." in gate.disposition().reason
-    gate.permit()
     gate.commands.clear()
+    gate.permit(valid_for_s=60.0, inspection_id='i-3')
+    gate.world.until(lambda: 'i-3' in gate.node._side._known)
     gate.arrive('i-3')
     assert gate.command().action == ActuatorCommand.DIVERT
 

@@ -32,13 +32,15 @@ def run(action, *arguments):
 
 def test_a_part_waits_until_one_before_it_has_left():
     traffic = Traffic(1, 60.0)
-    assert traffic.offer()
+    assert traffic.has_room
+    traffic.accept()
     traffic.enter('a', go_on)
-    assert traffic.offer()
+    assert traffic.has_room
+    traffic.accept()
     second = run(traffic.enter, 'b', go_on)
     second.join(0.3)
     assert second.is_alive()
-    assert not traffic.offer()
+    assert not traffic.has_room
     traffic.disposed('a')
     second.join(5)
     assert not second.is_alive()
@@ -46,10 +48,10 @@ def test_a_part_waits_until_one_before_it_has_left():
 
 def test_a_part_that_nobody_disposes_of_is_given_up_after_its_time():
     traffic = Traffic(1, 0.2)
-    traffic.offer()
+    traffic.accept()
     traffic.enter('a', go_on)
     traffic.decided('a')
-    traffic.offer()
+    traffic.accept()
     begin_s = time.monotonic()
     traffic.enter('b', go_on)
     assert time.monotonic() - begin_s >= 0.15
@@ -57,18 +59,24 @@ def test_a_part_that_nobody_disposes_of_is_given_up_after_its_time():
 
 def test_a_goal_that_is_taken_back_while_it_waits_leaves_the_queue():
     traffic = Traffic(1, 60.0)
-    traffic.offer()
+    traffic.accept()
     traffic.enter('a', go_on)
-    traffic.offer()
+    traffic.accept()
     with pytest.raises(StoppedError):
         traffic.enter('b', stop)
-    assert traffic.offer()
+    assert traffic.has_room
+
+
+def test_a_goal_whose_client_was_never_told_takes_no_room():
+    traffic = Traffic(1, 60.0)
+    for _ in range(5):  # looked at, and then the client went away
+        assert traffic.has_room
 
 
 def test_the_robot_serves_parts_in_the_order_in_which_they_entered():
     traffic, served = Traffic(3, 60.0), []
     for name in 'abc':
-        traffic.offer()
+        traffic.accept()
         traffic.enter(name, go_on)
 
     def serve(name):

@@ -24,6 +24,7 @@ test-ros: setup
 
 test-slow: setup
 	$(RUN) pytest -n auto -m slow
+	$(RUN) pytest -n 2 -m slow test/ros
 
 lint: setup
 	$(RUN) ruff check

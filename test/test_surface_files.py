@@ -214,7 +214,7 @@ def test_missing_and_unknown_files_are_refused_by_name(tmp_path):
         load_points(tmp_path / 'scan.txt', 'mm')
 
 
-@pytest.mark.parametrize('pose_given', [True, False])
+@pytest.mark.parametrize('pose_given', [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_symmetric_part_says_so_whether_its_pose_was_given_or_searched(
     tmp_path, monkeypatch, pose_given
 ):

@@ -86,7 +86,10 @@ def test_stored_parts_get_the_same_verdict_from_the_nodes_and_from_the_core(
             assert told['peak_mm'] == pytest.approx(defect.peak_mm, abs=2e-3)
 
 
-@pytest.mark.parametrize('surface', [{}, TOGETHER], ids=['each', 'together'])
+@pytest.mark.parametrize(
+    'surface',
+    [pytest.param({}, id='each'), pytest.param(TOGETHER, id='together', marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize('deadline_s', [5.0])
 def test_a_view_without_a_stored_frame_is_missing_and_the_part_is_not_accepted(
     command, scanner_cell, stored

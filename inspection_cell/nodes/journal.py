@@ -63,23 +63,27 @@ class Journal:
         return f'{free_mb:.0f} MB of disk free; at least {self._minimum_mb:.0f} MB'
 
     def dispose(self, disposition: Disposition) -> None:
-        """Write what was done with a part; what cannot be written now is tried again and again."""
+        """Write what was done with a part; what cannot be written now is, with a later verdict."""
         inspection_id = disposition.command.inspection_id
         with self._lock:
-            self._waiting[inspection_id] = disposition
+            problem = self._unwritten(disposition)
+            if problem:
+                self._waiting[inspection_id] = disposition
             if len(self._waiting) > WAITING:
                 del self._waiting[next(iter(self._waiting))]
-            if problem := self._catch_up().get(inspection_id):
-                self._logger.error(f'disposition not recorded yet: {problem}')
+        if problem:
+            self._logger.error(f'disposition not recorded yet: {problem}')
 
-    def _catch_up(self) -> dict[str, str]:
-        """Write the dispositions that wait; why not, by inspection."""
-        problems = {}
+    def _catch_up(self) -> None:
+        """Write the dispositions that wait; only while the store is known to take something."""
         for inspection_id, disposition in list(self._waiting.items()):
-            try:
-                self._store.set_disposition(disposition)
-            except StoreError as error:
-                problems[inspection_id] = str(error)
-            else:
+            if not self._unwritten(disposition):
                 del self._waiting[inspection_id]
-        return problems
+
+    def _unwritten(self, disposition: Disposition) -> str:
+        """Write a disposition; why it could not be, empty when it could."""
+        try:
+            self._store.set_disposition(disposition)
+        except StoreError as error:
+            return str(error)
+        return ''

@@ -40,7 +40,8 @@ class Presenter:
         self._node = node
         self._robot = robot
         self._client = ActionClient(node, PresentPart, robot.action)
-        self._lock = threading.Lock()  # between tasks of the executor and `close`
+        # Between tasks of the executor and `close`; a future that is done calls back at once.
+        self._lock = threading.RLock()
         self._is_open = True
         self._moving: dict[int, Any] = {}  # handles of goals that the robot works on, by `id`
 

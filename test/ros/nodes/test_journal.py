@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import replace
 
 import pytest
+from kept_log import KeptLog
 
 from inspection_cell.cell import load_cell
 from inspection_cell.disposition import Action, Command, Disposition
@@ -16,15 +17,6 @@ COMMAND = Command(1, 'i1', 'p7', Action.RELEASE, 'good', Decision.ACCEPT, 'permi
 RELEASED = Disposition(COMMAND, True, 'good', 'permit is valid')
 
 
-class Log:
-    def __init__(self):
-        self.lines = []
-
-    def error(self, message):
-        self.lines.append(message)
-        return True
-
-
 @pytest.fixture
 def store(tmp_path):
     store = RecordStore(tmp_path)
@@ -34,7 +26,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def journal(store, files):
-    return Journal(store, load_cell(files.cell), Log())
+    return Journal(store, load_cell(files.cell), KeptLog())
 
 
 def of(name):

@@ -9,6 +9,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.task import Future
 
 from inspection_cell.cell import Robot
 from inspection_cell.nodes.board import StoppedError
@@ -128,6 +129,25 @@ def test_a_move_that_is_taken_back_before_the_robot_accepted_it_is_cancelled_the
     assert robot.stopped.wait(10)
     presenter.close()
     robot.server.destroy()
+
+
+def test_a_move_that_the_robot_accepted_while_it_was_taken_back_is_cancelled_at_once(spun):
+    node, _ = spun
+    presenter = Presenter(node, Robot(action='present_part', timeout_s=5.0))
+    cancelled = threading.Event()
+
+    class Accepted:
+        accepted = True
+
+        def cancel_goal_async(self):
+            cancelled.set()
+            return Future()
+
+    answered = Future()
+    answered.set_result(Accepted())
+    presenter._in_executor(lambda: presenter._cancel_once_accepted([answered]))
+    assert cancelled.wait(10)
+    presenter.close()
 
 
 def test_a_cell_that_stops_in_the_middle_of_a_move_has_it_cancelled(spun):

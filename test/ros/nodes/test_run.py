@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from inspection_cell_msgs.msg import CellState
+from kept_log import KeptLog
 
 from inspection_cell.errors import DataError
 from inspection_cell.nodes.qos import LATCHED
@@ -87,21 +88,12 @@ def test_the_state_of_the_cell_reaches_those_who_start_later(make_world):
     assert states[0].part_types == ['plate']
 
 
-class Log:
-    def __init__(self):
-        self.lines = []
-
-    def error(self, message):
-        self.lines.append(message)
-        return True
-
-
 def fail(error):
     raise error
 
 
 def test_whatever_a_library_throws_is_logged_with_its_traceback_and_becomes_a_reason():
-    log = Log()
+    log = KeptLog()
     assert guarded(log, 'work', lambda: None) == ''
     assert guarded(log, 'work', lambda: fail(DataError('no points'))) == 'no points'
     assert 'Traceback' not in log.lines[-1]

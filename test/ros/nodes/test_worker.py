@@ -3,19 +3,11 @@
 import threading
 
 import pytest
+from kept_log import KeptLog
 
 from inspection_cell.nodes.worker import Worker
 
 WAIT_S = 10
-
-
-class Log:
-    def __init__(self):
-        self.lines = []
-
-    def error(self, message):
-        self.lines.append(message)
-        return True
 
 
 class Ended:
@@ -40,7 +32,7 @@ class Ended:
 
 def test_one_thread_does_the_jobs_in_their_order():
     ended = Ended(5)
-    worker = Worker('tester', 5, ended.well, ended.badly, Log())
+    worker = Worker('tester', 5, ended.well, ended.badly, KeptLog())
     for job in 'abcde':
         assert worker.submit(job)
     ended.wait()
@@ -56,7 +48,7 @@ def test_of_the_jobs_that_wait_the_one_of_the_smallest_rank_is_done_first():
         assert release.wait(WAIT_S)
         ended.well(job)
 
-    worker = Worker('tester', 5, work, ended.badly, Log())
+    worker = Worker('tester', 5, work, ended.badly, KeptLog())
     assert worker.submit('first', (9.0,))
     assert begun.wait(WAIT_S)
     later = {'b': (2.0, -1.0), 'c': (2.0, 0.0), 'd': (2.0, 0.0), 'e': (3.0, -9.0), 'a': (1.0, 0.0)}
@@ -75,7 +67,7 @@ def test_several_threads_work_at_the_same_time_and_no_more_of_them():
         together.wait(WAIT_S)  # breaks unless three come
         ended.well(job)
 
-    worker = Worker('tester', 6, work, ended.badly, Log(), threads=3)
+    worker = Worker('tester', 6, work, ended.badly, KeptLog(), threads=3)
     for job in range(6):
         assert worker.submit(job)
     ended.wait()
@@ -85,7 +77,7 @@ def test_several_threads_work_at_the_same_time_and_no_more_of_them():
 
 @pytest.mark.parametrize('threads', [1, 2])
 def test_one_bad_job_fails_alone_and_no_other_is_done_twice(threads):
-    ended, log = Ended(3), Log()
+    ended, log = Ended(3), KeptLog()
 
     def work(job):
         if job == 'bad':
@@ -110,7 +102,7 @@ def test_jobs_are_refused_when_too_many_wait(threads):
         begun.release()
         assert release.wait(WAIT_S)
 
-    worker = Worker('tester', 2, work, lambda _job, _why: None, Log(), threads)
+    worker = Worker('tester', 2, work, lambda _job, _why: None, KeptLog(), threads)
     for job in range(threads):
         assert worker.submit(job)
         assert begun.acquire(timeout=WAIT_S)
@@ -131,7 +123,7 @@ def test_stopping_ends_all_threads_and_drops_what_waits(waiting):
         assert release.wait(WAIT_S)
         done.append(job)
 
-    worker = Worker('stopped', 2, work, lambda _job, _why: None, Log(), threads=4)
+    worker = Worker('stopped', 2, work, lambda _job, _why: None, KeptLog(), threads=4)
     assert worker.submit('in work')
     assert begun.acquire(timeout=WAIT_S)
     others = [worker.submit(f'waits {number}') for number in range(waiting)]

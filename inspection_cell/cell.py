@@ -111,7 +111,7 @@ class CameraIntrinsics(StrictModel):
 
 
 class _Sensor(StrictModel):
-    topic: str
+    topic: str = Field(pattern=r'^[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*$')
     """Topic of its messages, relative to the cell's namespace."""
     stamp: Stamp = Stamp()
     """What the stamps mean."""
@@ -350,7 +350,8 @@ class Cell:
 def load_cell(path: Path) -> Cell:
     """Read and check a `cell.yaml`; raises ConfigError with every problem."""
     file, sha256 = load_yaml(path, CellFile)
-    topics = [sensor.topic for sensor in file.sensors.values()]
+    # Named relatively or in full, in the namespace that is called like the cell.
+    topics = [s.topic.removeprefix(f'/{file.name}/') for s in file.sensors.values()]
     twice = sorted({topic for topic in topics if topics.count(topic) > 1})
     if twice:
         problem = Problem('sensors', ', '.join(twice), 'each topic belongs to one sensor')

@@ -275,6 +275,9 @@ def _time(stamp_ns: int) -> str:
         return ''
     if stamp_ns < 10**18 // 10:
         return f'{stamp_ns / 1e9:.3f} s'
-    moment = datetime.fromtimestamp(stamp_ns // 10**9, tz=UTC)
+    try:
+        moment = datetime.fromtimestamp(stamp_ns // 10**9, tz=UTC)
+    except (ValueError, OverflowError, OSError):  # of no calendar
+        return f'{stamp_ns} ns'
     milliseconds = stamp_ns // 10**6 % 1000
     return f'{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z'

@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 
 from inspection_cell.cell import Cell, CellFile, load_cell
-from inspection_cell.errors import InspectionCellError
+from inspection_cell.errors import DataError, InspectionCellError
+from inspection_cell.feature_places import check_features, check_seen
 from inspection_cell.models import MODEL_FILE, check_model_fits, find_model, load_model_folder
 from inspection_cell.recipe import Recipe, RecipeFile, check_fit, load_recipe
 from inspection_cell.reference import load_reference
@@ -34,7 +35,7 @@ def check_files(paths: Sequence[Path]) -> tuple[Checked, ...]:
     recipes: list[Recipe] = []
     checked = [_check(path, cells, recipes) for path in paths]
     for recipe in recipes:
-        problems = [text for cell in cells if (text := _refusal(check_fit, recipe, cell))]
+        problems = [text for cell in cells if (text := _refusal(_check_together, recipe, cell))]
         if problems:
             checked.append(Checked(recipe.path, 'recipe with cell', tuple(problems)))
     return tuple(checked)
@@ -42,13 +43,14 @@ def check_files(paths: Sequence[Path]) -> tuple[Checked, ...]:
 
 def write_schemas(folder: Path) -> tuple[Path, ...]:
     """Write `<name>.schema.json` of every file format, for editors."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, model in SCHEMAS.items():
-        path = folder / f'{name}.schema.json'
-        path.write_text(schema_text(model, name), encoding='utf-8')
-        paths.append(path)
-    return tuple(paths)
+    paths = tuple(folder / f'{name}.schema.json' for name in SCHEMAS)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, (name, model) in zip(paths, SCHEMAS.items(), strict=True):
+            path.write_text(schema_text(model, name), encoding='utf-8')
+    except OSError as error:
+        raise DataError(f'{folder}: the schemas cannot be written: {error.strerror}') from error
+    return paths
 
 
 def schema_text(model: type[StrictModel], name: str) -> str:
@@ -86,6 +88,14 @@ def _check_zones(recipe: Recipe) -> None:
     reference = load_reference(recipe)
     if reference is not None:
         resolve_zones(recipe, reference)
+        check_features(recipe, reference)
+
+
+def _check_together(recipe: Recipe, cell: Cell) -> None:
+    check_fit(recipe, cell)
+    reference = load_reference(recipe)
+    if reference is not None:
+        check_seen(recipe, reference, cell)
 
 
 def _check_model(recipe: Recipe) -> None:
@@ -104,7 +114,7 @@ def _kind(path: Path) -> str:
     """Which format a file means to be, by its keys, else by its name."""
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError):
         content = None
     keys = set(content) if isinstance(content, dict) else set()
     if path.name == MODEL_FILE or 'weights_sha256' in keys:

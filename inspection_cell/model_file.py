@@ -26,6 +26,8 @@ class Training(StrictModel):
     """Hash of all images and labels of the training set."""
     images: int = Field(ge=1)
     """Training images."""
+    pasted: int = Field(default=0, ge=0)
+    """Images more, made of these by setting defects into others."""
     epochs: int = Field(ge=1)
     """Passes over the training images."""
     batch: int = Field(ge=1)

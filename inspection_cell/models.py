@@ -1,6 +1,7 @@
 """A detector's folder: `model.yaml` beside weights and exports; loading it, and what it fits."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,9 @@ __all__ = [
     'export_sha256',
     'file_sha256',
     'find_model',
+    'has_model',
     'load_model_folder',
+    'own_model',
     'promoted_model',
     'write_model_file',
 ]
@@ -64,8 +67,13 @@ class ModelFolder:
 
     @property
     def sha256(self) -> str:
-        """Hash of the weights."""
-        return self.file.weights_sha256
+        """Hash of what judges: of the weights, and of their calibration where there is one."""
+        weights, calibration = self.file.weights_sha256, self.file.calibration
+        if calibration is None:
+            return weights
+        content = {label: one.model_dump() for label, one in calibration.per_class.items()}
+        told = json.dumps([weights, content], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -76,10 +84,12 @@ class ModelFolder:
     def exports(self) -> tuple[Export, ...]:
         """The exports that were proven equal to these very weights."""
         return tuple(
-            export
-            for export in self.file.exports
-            if export.proven and export.parity and export.parity.weights_sha256 == self.sha256
+            export for export in self.file.exports if export.proven and self._is_compared(export)
         )
+
+    def _is_compared(self, export: Export) -> bool:
+        parity = export.parity
+        return parity is not None and parity.weights_sha256 == self.file.weights_sha256
 
     def export_path(self, export: Export) -> Path:
         """Where an export lies; call before loading it.
@@ -121,6 +131,12 @@ def load_model_folder(path: Path) -> ModelFolder:
     return folder
 
 
+def has_model(recipe: Recipe, data_dir: Path) -> bool:
+    """Whether anything lies where the recipe's model is looked for, damaged or not."""
+    promoted = promoted_model(recipe, data_dir)
+    return promoted.is_symlink() or promoted.exists() or own_model(recipe).exists()
+
+
 def find_model(recipe: Recipe, data_dir: Path | None = None) -> Path:
     """Where the recipe's model lies: the data folder's promoted model before the recipe's own.
 
@@ -129,7 +145,7 @@ def find_model(recipe: Recipe, data_dir: Path | None = None) -> Path:
             is damaged: the recipe's own does not take its place unnoticed.
     """
     name = _detection(recipe).model
-    places = [(recipe.path.parent / name).resolve()]
+    places = [own_model(recipe)]
     if data_dir is not None:
         promoted = promoted_model(recipe, data_dir)
         if (promoted.exists() or promoted.is_symlink()) and not (promoted / MODEL_FILE).is_file():
@@ -142,9 +158,14 @@ def find_model(recipe: Recipe, data_dir: Path | None = None) -> Path:
     raise ModelError(f'{recipe.path}: detection.model {name!r}: no {MODEL_FILE} in {looked}')
 
 
+def own_model(recipe: Recipe) -> Path:
+    """Where the model lies that the recipe itself names."""
+    return (recipe.path.parent / _detection(recipe).model).resolve()
+
+
 def promoted_model(recipe: Recipe, data_dir: Path) -> Path:
     """Where a model lies that was promoted for the recipe, whether there is one or not."""
-    return data_dir / 'models' / Path(_detection(recipe).model).name
+    return data_dir / 'models' / recipe.part_type
 
 
 def check_model_fits(recipe: Recipe, folder: ModelFolder) -> None:
@@ -205,10 +226,10 @@ def _weights_problems(folder: ModelFolder) -> list[str]:
         return [
             f'{folder.path}: expected the weights {folder.file.weights}, there is no such file'
         ]
-    found = file_sha256(folder.weights)
-    if found == folder.sha256:
+    expected, found = folder.file.weights_sha256, file_sha256(folder.weights)
+    if found == expected:
         return []
-    return [_exchanged(folder.weights, folder.sha256, found, 'copy the whole folder again')]
+    return [_exchanged(folder.weights, expected, found, 'copy the whole folder again')]
 
 
 def _exchanged(path: Path, expected: str, found: str, remedy: str) -> str:

@@ -40,6 +40,13 @@ class Presentation(StrictModel):
     """Where sensors that move (`from_tf` in the cell) are meant to be in this presentation, for
     the simulator, previews and the size of the detector's window; default: their `nominal`."""
 
+    @model_validator(mode='after')
+    def _each_once(self) -> Self:
+        twice = sorted({name for name in self.sensors if self.sensors.count(name) > 1})
+        if twice:
+            raise ValueError(f'sensors: {", ".join(twice)}: each looks once at a presentation')
+        return self
+
 
 class RecipeFile(StrictModel):
     """The content of `recipe.yaml`."""
@@ -90,6 +97,9 @@ class RecipeFile(StrictModel):
     def _reference_where_needed(self) -> Self:
         if self.reference == 'none' and (self.surface or self.silhouette or self.coverage.minimum):
             raise ValueError('surface, silhouette and coverage need a reference mesh')
+        features = self.detection.features if self.detection else ()
+        if self.reference == 'none' and any(feature.positions_mm for feature in features):
+            raise ValueError('detection.features: positions_mm need a reference mesh; give count')
         return self
 
 
@@ -134,7 +144,7 @@ def check_fit(recipe: Recipe, cell: Cell) -> None:
     """Raise ConfigError with every point in which the recipe does not fit the cell."""
     problems = _process_problems(recipe, cell) + _slicing_problems(recipe, cell)
     problems += _joint_problems(recipe, cell) + _moved_problems(recipe, cell)
-    problems += _shot_problems(recipe, cell)
+    problems += _shot_problems(recipe, cell) + _counted_problems(recipe, cell)
     for name, presentation in recipe.file.presentations.items():
         for sensor in presentation.sensors:
             key = f'presentations.{name}.sensors'
@@ -150,6 +160,29 @@ def check_fit(recipe: Recipe, cell: Cell) -> None:
                 problems.append(Problem(key, sensor, f'it needs the section `process.{sensor}`'))
     if problems:
         raise ConfigError(recipe.path, problems)
+
+
+def _counted_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
+    """More views demanded than sensors of that kind give."""
+    file = recipe.file
+    kinds = {
+        'any': {*cell.cameras, *cell.scanners},
+        'camera': set(cell.cameras),
+        'scanner': set(cell.scanners),
+    }
+    joined = max(len(file.joint_scans) - 1, 0)  # what is judged together is one view
+    problems = []
+    keys = {'': 'coverage'} | {zone: f'coverage.zones.{zone}' for zone in file.coverage.zones}
+    for zone, key in keys.items():
+        by, least = file.coverage.of_zone(zone)
+        views = sum(
+            name in kinds[by] for held in file.presentations.values() for name in held.sensors
+        ) - (0 if by == 'camera' else joined)
+        minimum = file.coverage.zones[zone].minimum if zone else file.coverage.minimum
+        if minimum and least > views:
+            allowed = f'at most {views}: so many views of the kind {by!r} has {cell.path.name}'
+            problems.append(Problem(f'{key}.min_views', str(least), allowed))
+    return problems
 
 
 def _slicing_problems(recipe: Recipe, cell: Cell) -> list[Problem]:

@@ -83,9 +83,12 @@ def draft_recipe(
     middle_m = held_middle(cell, reference.diagonal_m)
     position_mm = 1e3 * (middle_m - (low + high) / 2.0)
     labels = load_model_folder(model).file.classes if model and cell.cameras else ()
-    folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f'{part_type}{mesh.suffix.lower()}'
-    shutil.copyfile(mesh, copy)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(mesh, copy)
+    except OSError as error:
+        raise DataError(f'{folder}: cannot be written: {error.strerror}') from error
     draft = Draft(
         part_type,
         copy.name,
@@ -162,6 +165,6 @@ def _triple(values_mm: NDArray[np.floating]) -> tuple[float, float, float]:
 def _from(folder: Path, model: Path) -> str:
     """The model as the recipe names it: relative where both lie in one place, else absolute."""
     model = model.resolve()
-    if folder.resolve().parents[1] in model.parents:
+    if folder.resolve().parent.parent in model.parents:
         return os.path.relpath(model, folder.resolve())
     return str(model)

@@ -50,8 +50,9 @@ def _head(draft: Draft) -> list[str]:
         f'# A recipe to start from. Work through every line with {TODO[2:-1]}, then look at',
         '#   inspection_cell recipe preview',
         'format: 1',
-        f'part_type: {draft.part_type}',
-        f'reference: {{mesh: {draft.mesh}, units: {draft.units}}}  # the part is {size} mm',
+        f'part_type: {_quoted(draft.part_type)}',
+        f'# The part is {size} mm.',
+        f'reference: {{mesh: {_quoted(draft.mesh)}, units: {draft.units}}}',
         f'zones: {{}}  {TODO} name regions that have limits of their own (docs/detection.md)',
     ]
 

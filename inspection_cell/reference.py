@@ -14,6 +14,7 @@ from inspection_cell.errors import DataError
 from inspection_cell.geometry import Points, Transform, invert, rotate_vectors, transform_points
 from inspection_cell.mesh_check import check_mesh
 from inspection_cell.recipe import Recipe, Reference
+from inspection_cell.whole_files import check_geometry_file
 
 SAMPLES = 6000
 METRES_PER_UNIT = {'mm': 0.001, 'm': 1.0}
@@ -210,10 +211,12 @@ def load_mesh(path: Path, units: Literal['mm', 'm']) -> ReferenceMesh:
     """Read a mesh file (ply, stl, obj).
 
     Raises:
-        DataError: when it holds no surface, or one whose inside cannot be told from its outside.
+        DataError: when it is cut short, or holds no surface, or one whose inside cannot be told
+            from its outside.
     """
     if not path.is_file():
         raise DataError(f'{path}: expected a mesh file (ply, stl, obj), there is none')
+    check_geometry_file(path)
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
         mesh = o3d.io.read_triangle_mesh(path)
     vertices = np.asarray(mesh.vertices) * METRES_PER_UNIT[units]

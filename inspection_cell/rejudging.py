@@ -6,8 +6,9 @@ of the surface and which scans are judged together stay as they were; for those,
 parts.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from inspection_cell.errors import DataError
@@ -15,6 +16,12 @@ from inspection_cell.findings import Decision, Reason, Verdict
 from inspection_cell.fusion.fuse import Fuser
 from inspection_cell.recipe import Recipe
 from inspection_cell.verdict import WITHHELD, judge, withhold
+
+# What fusion, coverage and decision read of a recipe.
+APPLIED = re.compile(
+    r'(coverage|fusion|decision|zones|reference|presentations)(\.|$)'
+    r'|detection\.classes\.[^.]+\.(max_length_mm|view_miss_rate|detection_rate)'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,24 @@ def rejudge(verdict: Verdict, fuser: Fuser) -> Rejudged:
         if reason.code in WITHHELD:
             again = withhold(again, reason.code, reason.text)
     return Rejudged(verdict, again)
+
+
+def not_applied(before: Recipe, after: Recipe) -> tuple[str, ...]:
+    """Keys that differ, but say what the inspectors do with images, scans and signals."""
+    first, second = (dict(_leaves(one.file.model_dump(mode='json'))) for one in (before, after))
+    return tuple(
+        key
+        for key in sorted(first.keys() | second.keys())
+        if first.get(key) != second.get(key) and not APPLIED.match(key)
+    )
+
+
+def _leaves(content: object, key: str = '') -> Iterator[tuple[str, object]]:
+    if isinstance(content, dict) and content:
+        for name, value in content.items():
+            yield from _leaves(value, f'{key}.{name}' if key else name)
+    else:
+        yield key, content
 
 
 def _refuse_other_joint(verdict: Verdict, recipe: Recipe) -> None:

@@ -5,6 +5,7 @@ Every field carries a description and a unit, so that the exported JSON schema i
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
@@ -18,6 +19,10 @@ Name = Annotated[str, Field(pattern=r'^[a-z][a-z0-9_]{0,39}$')]
 Vector = tuple[float, float, float]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
+# Not finite ones are refused with their key, by StrictModel.
+PLAIN_NUMBER = re.compile(
+    r'[-+]?((0|[1-9]\d*)?(\.\d*)?([eE][-+]?\d+)?|\.(inf|nan))', re.IGNORECASE
+)
 M = TypeVar('M', bound=BaseModel)
 
 
@@ -129,4 +134,17 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     return mapping
 
 
+def _plain_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
+    """YAML 1.1 reads 010 as 8, 1:30 as 90 and 1_0 as 10: nobody means that in a recipe."""
+    if not PLAIN_NUMBER.fullmatch(node.value):
+        raise yaml.constructor.ConstructorError(
+            None, None, f'{node.value}: expected a plain decimal number', node.start_mark
+        )
+    if node.tag.endswith(':int'):
+        return int(loader.construct_yaml_int(node))
+    return float(loader.construct_yaml_float(node))
+
+
+for _kind in ('int', 'float'):
+    _UniqueKeys.add_constructor(f'tag:yaml.org,2002:{_kind}', _plain_number)
 _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

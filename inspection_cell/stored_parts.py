@@ -37,6 +37,7 @@ from inspection_cell.reference import METRES_PER_UNIT
 from inspection_cell.schema import Name, StrictModel, load_yaml
 from inspection_cell.sections.calibration import read_calibration
 from inspection_cell.signal_files import SIGNAL_SUFFIXES, read_signal
+from inspection_cell.whole_files import check_geometry_file, image_is_whole
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 SCAN_SUFFIXES = ('.ply', '.pcd')
@@ -155,12 +156,20 @@ def check_shot(frame: StoredFrame, cell: Cell) -> None:
 
 
 def read_image(path: Path) -> Image:
-    """Read png or jpg, grey or colour, 8 or 16 bit; an alpha channel is left out."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    """Read png or jpg, grey or colour, 8 or 16 bit, turned as its EXIF data say; without alpha."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f'{path}: expected an image (png, jpg): {error.strerror}') from error
+    if not image_is_whole(content):
+        raise DataError(f'{path}: cut short: the image does not go on to its end')
+    buffer = np.frombuffer(content, dtype=np.uint8)
+    try:
+        pixels = cv2.imdecode(buffer, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error:  # an empty file
+        pixels = None
     if pixels is None:
         raise DataError(f'{path}: expected an image (png, jpg), could not be decoded')
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        pixels = np.ascontiguousarray(pixels[:, :, :3])
     try:
         return Image(cast('NDArray[np.uint8]', pixels))  # Image checks the type
     except DataError as error:
@@ -168,7 +177,12 @@ def read_image(path: Path) -> Image:
 
 
 def read_scan(path: Path, units: Literal['mm', 'm']) -> Scan:
-    """Read ply or pcd in the given unit; points that are not finite are left out."""
+    """Read ply or pcd in the given unit; points that are not finite are left out.
+
+    Raises:
+        DataError: for a file that is cut short or holds no points.
+    """
+    check_geometry_file(path)
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
         cloud = o3d.io.read_point_cloud(path)
     points = np.asarray(cloud.points) * METRES_PER_UNIT[units]

@@ -43,6 +43,7 @@ MESH_SUFFIXES = ('.stl', '.obj')
 SUFFIXES = ('.ply', '.pcd', *MESH_SUFFIXES)
 SPARSE_MESH = 20_000  # a scan stored as a mesh with fewer corners is sampled on its surface
 EVERYTHING_MM = 10_000.0
+LARGEST_M = 10.0  # of a part, across
 VIEW = ViewKey('file', 'scan')
 
 
@@ -232,6 +233,11 @@ def _recipe(
     given = None if recipe is None else load_recipe(recipe)
     if given is not None and given.file.surface is None:
         raise DataError(f'{recipe}: expected the section `surface`, there is none')
+    if mesh.diagonal_m > LARGEST_M:
+        raise DataError(
+            f'{path}: measures {mesh.diagonal_m:.4g} m in {units}: expected a part of at most '
+            f'{LARGEST_M:g} m; --units says otherwise'
+        )
     crop_mm = 0.1 * mesh.diagonal_m * 1e3
     free = Registration(max_shift_mm=crop_mm, max_rotation_deg=15.0)
     limits = given.file.surface if given is not None else None

@@ -52,6 +52,18 @@ def test_the_smallest_cell_has_safe_defaults(tmp_path):
     }
 
 
+@pytest.mark.parametrize('topic', ['', 'left image raw', '/', 'a//b', '3d/points', 'a/', 'ä'])
+def test_a_topic_that_ros_would_refuse_is_refused(tmp_path, topic):
+    assert 'sensors.left' in refused(write(tmp_path, {'left': camera(topic=topic)}))
+
+
+def test_one_topic_named_relatively_and_in_full_is_one_topic(tmp_path):
+    sensors = {'left': camera(), 'right': camera(topic='/demo/left/image_raw')}
+    assert 'each topic belongs to one sensor' in refused(write(tmp_path, sensors))
+    sensors['right'] = camera(topic='/other/left/image_raw')
+    assert set(load_cell(write(tmp_path, sensors)).cameras) == {'left', 'right'}
+
+
 def test_problems_of_several_sensors_are_told_together(tmp_path):
     sensors = {
         'left': camera(pose={**POSE, 'rpy_deg': [0, 0, 0]}),

@@ -163,7 +163,7 @@ def test_a_recipe_finds_its_own_model_folder(tmp_path):
 
 def test_a_model_in_the_data_folder_comes_before_the_shipped_one(tmp_path):
     write_folder(tmp_path / 'models' / 'tiny')
-    promoted = write_folder(tmp_path / 'data' / 'models' / 'tiny')
+    promoted = write_folder(tmp_path / 'data' / 'models' / 'plate')
     recipe = write_recipe(tmp_path / 'plate', '../models/tiny')
     assert find_model(recipe, tmp_path / 'data') == promoted
     assert find_model(recipe) == (tmp_path / 'models' / 'tiny').resolve()
@@ -173,7 +173,7 @@ def test_an_absent_model_is_refused_with_every_place_looked_at(tmp_path):
     recipe = write_recipe(tmp_path / 'plate', '../models/tiny')
     with pytest.raises(ModelError) as caught:
         find_model(recipe, tmp_path / 'data')
-    assert str(tmp_path / 'data' / 'models' / 'tiny') in str(caught.value)
+    assert str(tmp_path / 'data' / 'models' / 'plate') in str(caught.value)
     assert str(tmp_path / 'models' / 'tiny') in str(caught.value)
 
 
@@ -311,7 +311,7 @@ def test_the_hash_of_an_export_sees_names_too(tmp_path):
 
 def test_a_damaged_promoted_model_does_not_give_way_to_the_shipped_one(tmp_path):
     write_folder(tmp_path / 'models' / 'tiny')
-    (tmp_path / 'data' / 'models' / 'tiny').mkdir(parents=True)
+    (tmp_path / 'data' / 'models' / 'plate').mkdir(parents=True)
     recipe = write_recipe(tmp_path / 'plate', '../models/tiny')
     with pytest.raises(ModelError, match='expected the promoted model'):
         find_model(recipe, tmp_path / 'data')

@@ -54,6 +54,14 @@ def test_a_good_recipe_loads_and_fits_its_cell(tmp_path):
     assert recipe.mesh_path == tmp_path / 'part.stl'
 
 
+def test_more_views_than_the_sensors_of_a_kind_give_are_refused(tmp_path):
+    twice = load_recipe(write(tmp_path, coverage={'minimum': 0.5, 'min_views': 2}))
+    check_fit(twice, CELL)
+    scanned = {'minimum': 0.5, 'min_views': 2, 'by': 'scanner'}
+    with pytest.raises(ConfigError, match=r"at most 1: so many views of the kind 'scanner'"):
+        check_fit(load_recipe(write(tmp_path, coverage=scanned)), CELL)
+
+
 def test_by_default_no_length_of_a_defect_is_allowed(tmp_path):
     recipe = load_recipe(write(tmp_path, detection={'model': 'm', 'classes': {'scratch': {}}}))
     assert recipe.file.detection.classes['scratch'].max_length_mm == 0.0
@@ -66,6 +74,26 @@ def test_by_default_no_length_of_a_defect_is_allowed(tmp_path):
         ({'reference': {'mesh': 'absent.stl', 'units': 'mm'}}, 'an existing mesh file'),
         ({'reference': {'mesh': 'part.stl'}}, 'units: missing'),
         ({'reference': 'none'}, 'need a reference mesh'),
+        (
+            {
+                'reference': 'none',
+                'surface': None,
+                'detection': {
+                    'model': 'm',
+                    'features': [{'label': 'screw', 'positions_mm': [[1, 2, 3]]}],
+                },
+            },
+            'positions_mm need a reference mesh; give count',
+        ),
+        (
+            {'presentations': {'top': {'pose': POSE, 'sensors': ['left', 'left']}}},
+            'left: each looks once',
+        ),
+        ({'silhouette': {'min_iou': 0.0}}, 'silhouette.min_iou: 0.0'),
+        (
+            {'surface': {'tolerance_mm': [-1, 1], 'registration': {'min_explained': 0.0}}},
+            'surface.registration.min_explained: 0.0',
+        ),
         ({'presentations': {}}, 'at least 1'),
         ({'surface': {'tolerance_mm': [0.1, 0.2]}}, 'must be [negative, positive]'),
         ({'surface': {'tolerance_mm': [-0.1]}}, 'tolerance_mm.1: missing'),

@@ -54,6 +54,18 @@ def test_all_problems_are_told_at_once_with_key_value_and_what_is_allowed(tmp_pa
     assert 'integer' in found['count'].allowed
 
 
+@pytest.mark.parametrize('number', ['010', '1:30', '1_0', '0x1F', '0b11', '012.5', '1_000.5'])
+def test_numbers_that_yaml_would_read_as_others_are_refused(tmp_path, number):
+    (problem,) = problems(tmp_path, f'{GOOD}gain: {number}\n').values()
+    assert f'{number}: expected a plain decimal number' in str(problem)
+
+
+@pytest.mark.parametrize('number', ['10', '-3', '+2', '0', '0.5', '.5', '5.', '1.5e+3', '-0.25'])
+def test_plain_numbers_are_what_they_look_like(tmp_path, number):
+    sample, _ = load(tmp_path, f'{GOOD}gain: {number}\n')
+    assert sample.gain == float(number)
+
+
 def test_missing_keys_are_named(tmp_path):
     assert str(problems(tmp_path, 'name: left\n')['size_mm']) == 'size_mm: missing: required'
 

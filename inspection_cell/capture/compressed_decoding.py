@@ -6,12 +6,9 @@ import numpy as np
 from inspection_cell.capture.payload import Payload
 from inspection_cell.errors import DataError
 from inspection_cell.observations import Image
+from inspection_cell.whole_files import JPEG, PNG, image_is_whole
 
-# How a whole file begins and ends. OpenCV fills up what is missing with grey and says nothing.
-KINDS = {
-    'jpeg': (b'\xff\xd8\xff', b'\xff\xd9'),
-    'png': (b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82'),
-}
+KINDS = {'jpeg': JPEG, 'png': PNG}  # how their files begin
 NAMES = {'jpeg': 'jpeg', 'jpg': 'jpeg', 'png': 'png'}
 
 
@@ -33,12 +30,11 @@ def decode_compressed(format_: str, data: Payload) -> Image:
     if kind is None:
         raise DataError(f'compressed image: expected jpeg or png, got {format_!r}')
     content = bytes(data.data if isinstance(data, np.ndarray) else data)
-    begin, end = KINDS[kind]
-    if not content.startswith(begin):
+    if not content.startswith(KINDS[kind]):
         raise DataError(
             f'compressed image: expected a {kind} file, got {len(content)} other bytes'
         )
-    if not content.rstrip(b'\0').endswith(end):
+    if not image_is_whole(content):
         raise DataError(f'compressed image: the {kind} file is cut short, {len(content)} bytes')
     try:
         pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)

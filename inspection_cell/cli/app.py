@@ -71,6 +71,9 @@ def run_app() -> None:
     except InspectionCellError as error:
         say_error(str(error))
         sys.exit(1)
+    except OSError as error:  # a file where a folder should be, a full disk
+        say_error(f'{error.filename}: {error.strerror}' if error.filename else str(error))
+        sys.exit(1)
     except ModuleNotFoundError as error:
         package = (error.name or '').partition('.')[0]
         if package not in TRAIN_PACKAGES:

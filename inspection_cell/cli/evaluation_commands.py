@@ -37,6 +37,9 @@ SizeOption = Annotated[
     int | None,
     typer.Option(min=32, max=8192, help="Longest side, pixels; default: the training's."),
 ]
+SensorOption = Annotated[
+    str | None, typer.Option(help='Whose images, where the recipe slices those of some.')
+]
 MinScoreOption = Annotated[
     float, typer.Option(min=0, max=1, help='Threshold of every class, without a recipe.')
 ]
@@ -52,6 +55,7 @@ def evaluate(
     recipe: RecipeOption = None,
     backend: BackendOption = None,
     image_size: SizeOption = None,
+    sensor: SensorOption = None,
     min_score: MinScoreOption = 0.25,
     fit_calibration: FitOption = False,
     seed: Annotated[int, typer.Option(min=0, help='Deals the images for its proof.')] = 0,
@@ -71,6 +75,7 @@ def evaluate(
         recipe,
         backend,
         image_size,
+        sensor,
         min_score,
         fit=fit_calibration,
         seed=seed,

@@ -25,7 +25,7 @@ def lines_of(explanation: Explanation) -> Iterator[str]:
         yield from _defect(defect)
     if not explanation.defects:
         yield '  none'
-    yield f'  probability that the part is bad: {explanation.bad_probability:.3f}'
+    yield f'  probability that the part is bad, rules apart: {explanation.bad_probability:.3f}'
     for statement in explanation.contributions:
         yield f'    {_statement(statement)}'
     yield 'Views'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,16 +85,17 @@ def export(
     """
     wanted = _formats(formats or ['openvino', 'onnx'], precisions, calibration is not None)
     from inspection_cell.learning.challenge_storing import Choice, store_challenge
-    from inspection_cell.learning.exporting import ExportPlan  # PyTorch takes seconds
+    from inspection_cell.learning.exporting import ExportPlan, check_plan  # PyTorch takes seconds
     from inspection_cell.learning.exporting import export as export_model
     from inspection_cell.models import load_model_folder
     from inspection_cell.views.image_files import image_files
 
-    if challenge is not None:
-        choice = Choice(challenge_images, challenge_crop)
-        store_challenge(challenge, load_model_folder(model), choice)
     images = image_files([calibration]) if calibration else ()
     plan = ExportPlan(wanted, calibration=images, image_size=image_size, threads=threads)
+    folder = load_model_folder(model)
+    check_plan(folder, plan)
+    if challenge is not None:
+        store_challenge(challenge, folder, Choice(challenge_images, challenge_crop))
     with Progress(console=ERR, disable=json) as progress:
         results = export_model(model, plan, _shown(progress))
     if json:
@@ -109,7 +111,7 @@ def export(
 def promote(
     recipe: Annotated[
         list[Path],
-        typer.Option('--recipe', help='The recipe.yaml; all that share the model by its name.'),
+        typer.Option('--recipe', help='The recipe.yaml; each is examined by itself.'),
     ],
     model: Annotated[Path | None, typer.Option(help='Model folder of the candidate.')] = None,
     data_dir: Annotated[
@@ -120,7 +122,8 @@ def promote(
         typer.Option(help="Labelled images; default: the incumbent's challenge set."),
     ] = None,
     margin: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help='mAP50 that it may be worse by.')
+        float,
+        typer.Option(min=0.0, max=1.0, help='What mAP50, recall, precision may be worse by.'),
     ] = 0.02,
     rollback: Annotated[
         bool, typer.Option('--rollback', help='Put the model before the last promotion back.')
@@ -132,31 +135,29 @@ def promote(
         raise typer.BadParameter('give either --model or --rollback')
     from inspection_cell.learning import promotion
 
-    recipes = [load_recipe(path) for path in recipe]
     data_dir = data_dir or user_data_folder()
-    if model is None:
-        folder = promotion.rollback(recipes[0], data_dir)
-        _say_rolled_back(folder, json=json)
-        return
-    with Progress(console=ERR, disable=json) as progress:
-        done = promotion.promote(
-            model,
-            recipes,
-            data_dir,
-            challenge=challenge,
-            margin=margin,
-            progress=_shown(progress),
-        )
+    done: dict[str, object] = {}
+    for one in [load_recipe(path) for path in recipe]:
+        if model is None:
+            folder = promotion.rollback(one, data_dir)
+            done[one.part_type] = {'rolled_back': str(folder)}
+            said = f'back in use: {escape(str(folder))}'
+        else:
+            with Progress(console=ERR, disable=json) as progress:
+                promoted = promotion.promote(
+                    model,
+                    one,
+                    data_dir,
+                    challenge=challenge,
+                    margin=margin,
+                    progress=_shown(progress),
+                )
+            done[one.part_type] = _promotion_to_json(promoted)
+            said = _promotion_in_words(promoted)
+        if not json:
+            OUT.print(f'{one.part_type}: {said}')
     if json:
-        print_json(_promotion_to_json(done))
-    else:
-        OUT.print(f'[green]promoted[/] {escape(str(done.folder))}')
-        if done.advantage is not None:
-            OUT.print(
-                f'mAP50 {done.advantage.candidate_map50:.3f}, was '
-                f'{done.advantage.incumbent_map50:.3f} on {done.advantage.images} images; '
-                f'difference at least {done.advantage.lower:+.3f} (95 %)'
-            )
+        print_json(done)
 
 
 def _formats(
@@ -222,24 +223,21 @@ def _result_to_json(one: ExportResult) -> dict[str, object]:
 
 
 def _promotion_to_json(done: Promotion) -> dict[str, object]:
-    content: dict[str, object] = {
+    advantage = done.advantage
+    return {
         'promoted': str(done.folder),
         'sha256': done.sha256,
         'replaced': done.replaced,
-        'advantage': None,
+        'advantage': None if advantage is None else dataclasses.asdict(advantage),
     }
+
+
+def _promotion_in_words(done: Promotion) -> str:
+    lines = [f'[green]promoted[/] {escape(str(done.folder))}']
     if done.advantage is not None:
-        content['advantage'] = {
-            'candidate_map50': done.advantage.candidate_map50,
-            'incumbent_map50': done.advantage.incumbent_map50,
-            'lower': done.advantage.lower,
-            'images': done.advantage.images,
-        }
-    return content
-
-
-def _say_rolled_back(folder: Path, *, json: bool) -> None:
-    if json:
-        print_json({'rolled_back': str(folder)})
-    else:
-        OUT.print(f'back in use: {escape(str(folder))}')
+        lines += [
+            f'{one.name} {one.candidate:.3f}, was {one.incumbent:.3f} on '
+            f'{done.advantage.images} images; difference at least {one.lower:+.3f} (95 %)'
+            for one in done.advantage.differences
+        ]
+    return '\n'.join(lines)

@@ -13,7 +13,7 @@ from inspection_cell.cli.cell_commands import DataDirOption, JsonOption
 from inspection_cell.cli.console import COLOURS, ERR, OUT, print_json, say_warning
 from inspection_cell.cli.explanation_lines import lines_of
 from inspection_cell.cli.rejudged_tables import print_rejudged, rejudged_to_json
-from inspection_cell.errors import DataError
+from inspection_cell.errors import DataError, StoreError
 from inspection_cell.explanation import Explanation
 from inspection_cell.explanation import explain as explained
 from inspection_cell.findings import Verdict
@@ -23,7 +23,7 @@ from inspection_cell.recipe import Recipe, check_fit, load_recipe
 from inspection_cell.records.lookup import find_cell, find_recipe, find_record, open_records
 from inspection_cell.records.store import RecordStore
 from inspection_cell.reference import load_reference
-from inspection_cell.rejudging import Rejudged, rejudge
+from inspection_cell.rejudging import Rejudged, not_applied, rejudge
 from inspection_cell.showing.verdict_pictures import Picture, VerdictPictures
 
 CellFileOption = Annotated[
@@ -84,12 +84,29 @@ def judge(
         if not names:
             raise DataError(f'{store.path}: no inspection of a {by.part_type} is recorded')
         rejudged = _judged_again(store, names, _Fusers(by, cell), quiet=json, every=every)
+        _say_not_applied({one.before.recipe_hash for one in rejudged}, by)
     finally:
         store.close()
     if json:
         print_json(rejudged_to_json(rejudged))
     else:
         print_rejudged(rejudged)
+
+
+def _say_not_applied(hashes: set[str], by: Recipe) -> None:
+    """What the recipe says and recorded findings cannot show: else `the same` would mislead."""
+    for sha256 in sorted(hashes - {by.sha256}):
+        before = find_recipe(sha256, [by.path.parent])
+        if before is None:
+            say_warning(
+                f'the recipe of the records ({sha256[:12]}) is not found: where {by.path} differs '
+                'from it in tolerances, least scores, presence or masks, that is not applied'
+            )
+        elif keys := not_applied(before, by):
+            say_warning(
+                f'not applied, because findings do not show it: {", ".join(keys)}; '
+                'replay the stored parts for that'
+            )
 
 
 class _Fusers:
@@ -128,7 +145,13 @@ def _judged_again(
     """In the order of the names; of `every` record those without findings are left out."""
     done = []
     for name in track(names, 'judging', console=ERR, disable=quiet or len(names) < 2):
-        verdict = (store.get(name) if every else find_record(store, name)).verdict
+        try:
+            verdict = (store.get(name) if every else find_record(store, name)).verdict
+        except StoreError as error:
+            if not every:
+                raise
+            say_warning(f'left out: {error}')
+            continue
         if every and not verdict.views:
             say_warning(f'{verdict.inspection_id}: left out, it ended before there were findings')
             continue

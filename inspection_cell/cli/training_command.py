@@ -51,6 +51,9 @@ HoursOption = Annotated[
 PatienceOption = Annotated[
     int | None, typer.Option(min=1, help='Ends after so many epochs without a better one.')
 ]
+PasteOption = Annotated[
+    int, typer.Option(min=0, help='So many images more, with defects set into others.')
+]
 FoldsOption = Annotated[
     int | None, typer.Option(min=2, help='Deal the split `train` into so many folds.')
 ]
@@ -78,6 +81,7 @@ def train(
     setting: SettingOption = None,
     max_hours: HoursOption = None,
     patience: PatienceOption = None,
+    paste: PasteOption = 0,
     folds: FoldsOption = None,
     fold: FoldOption = None,
     resume: ResumeOption = False,
@@ -101,6 +105,7 @@ def train(
         own_settings=numbers(setting or ()),
         max_hours=max_hours,
         patience=patience,
+        pasted=paste,
     )
     if folds is not None:
         _train_folds(plan, out, folds, fold, resume=resume, json=json)

@@ -81,20 +81,24 @@ def _of_region(recipe: Recipe, located: Located) -> Measure:
 
 
 def _of_class(recipe: Recipe, label: str, imaged: Sequence[Located]) -> Measure:
-    """Length of a detected class: the longest that any one view shows, all its pieces together.
-
-    What reaches out of an image is as long as all views show it together.
-    """
+    """Length of a detected class."""
     own = [located for located in imaged if located.finding.label == label]
     score = max(located.finding.score for located in own)
     if any(located.position_m is None for located in own):
         return Measure(label, score, 0.0, 0.0, '')  # a length nobody could measure is not allowed
-    views: set[ViewKey] = {located.view for located in own}
-    length = max(length_mm([o for o in own if o.view == view]) for view in views)
-    if any(_reaches_out(located) for located in own):
-        length = length_mm(own)
     limit = class_limit(recipe, label).max_length_mm
-    return Measure(label, score, length, limit, 'mm')
+    return Measure(label, score, longest_mm(own), limit, 'mm')
+
+
+def longest_mm(found: Sequence[Located]) -> float:
+    """Length of a thing: the longest that any one view shows, all its pieces together, mm.
+
+    What reaches out of an image is as long as all views show it together.
+    """
+    if any(_reaches_out(located) for located in found):
+        return length_mm(found)
+    views: set[ViewKey] = {located.view for located in found}
+    return max(length_mm([one for one in found if one.view == view]) for view in views)
 
 
 def _reaches_out(located: Located) -> bool:

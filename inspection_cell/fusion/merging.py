@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from inspection_cell.findings import Conformity, Defect, Source
 from inspection_cell.fusion.association import canonical
-from inspection_cell.fusion.limits import Measure, class_limit, exceeds, worst_measure
+from inspection_cell.fusion.limits import (
+    Measure,
+    class_limit,
+    exceeds,
+    longest_mm,
+    worst_measure,
+)
 from inspection_cell.fusion.probability import (
     Testimony,
     beyond_probability,
@@ -84,7 +90,7 @@ def merge(
     imaged = [found for found in group if found.view.sensor not in known.measuring]
     measure = worst_measure(recipe, measured, imaged)
     views = list(_by_view(group).values())
-    long_mm = max(length_mm(of) for of in views)
+    long_mm = max(longest_mm(of) for of in (measured, imaged) if of)
     missed = {view: _miss(recipe, imaged, long_mm, resolution, view) for view in clean}
     testimony = Testimony(_best(imaged), _best(measured), missed if imaged else {})
     position, sigma_m = _place(group, known.reference)

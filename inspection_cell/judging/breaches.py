@@ -9,7 +9,7 @@ import numpy as np
 
 from inspection_cell.findings import Decision, Defect, Reason
 from inspection_cell.judging.words import named, numbers_in_words
-from inspection_cell.sections.decision import SeverityRule
+from inspection_cell.sections.decision import SURFACE_KINDS, SeverityRule
 
 _DECISIONS = {'reject': Decision.REJECT, 'review': Decision.REVIEW}
 
@@ -83,8 +83,10 @@ def _length_mm(defect: Defect) -> float:
 
 
 def _area_mm2(defect: Defect) -> float:
-    """As measured, else the greatest that any figure of this length has (Bieberbach 1915)."""
-    return defect.area_mm2 or pi / 4 * _length_mm(defect) ** 2
+    """As scans measured all of it, else the greatest of any figure so long (Bieberbach 1915)."""
+    if defect.area_mm2 and all(source.label in SURFACE_KINDS for source in defect.sources):
+        return defect.area_mm2
+    return max(defect.area_mm2, pi / 4 * _length_mm(defect) ** 2)
 
 
 def _sizes(rule: SeverityRule, defect: Defect) -> Iterator[_Size]:

@@ -53,9 +53,27 @@ class Matched:
     classes: tuple[MatchedClass, ...]
     images: int
 
+    def recall(self, weights: NDArray[np.float64] | None = None) -> float:
+        """Share of the true things that are found; 1 where there are none."""
+        drawn = self._drawn(weights)
+        truths = sum(float(one.truths @ drawn) for one in self.classes)
+        return self._hits(drawn) / truths if truths else 1.0
+
+    def precision(self, weights: NDArray[np.float64] | None = None) -> float:
+        """Share of the detections that are true; 1 where there are none."""
+        drawn = self._drawn(weights)
+        found = sum(float(drawn[one.images].sum()) for one in self.classes)
+        return self._hits(drawn) / found if found else 1.0
+
+    def _hits(self, drawn: NDArray[np.float64]) -> float:
+        return sum(float(drawn[one.images] @ one.hits) for one in self.classes)
+
+    def _drawn(self, weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        return np.ones(self.images) if weights is None else weights
+
     def map50(self, weights: NDArray[np.float64] | None = None) -> float:
         """Mean over the classes that the images show; each image counts `weights` times."""
-        drawn = np.ones(self.images) if weights is None else weights
+        drawn = self._drawn(weights)
         values = [one.average_precision(drawn) for one in self.classes]
         found = [value for value in values if value is not None]
         return float(np.mean(found)) if found else 0.0

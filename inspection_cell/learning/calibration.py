@@ -66,11 +66,11 @@ class Fitted:
 
     Attributes:
         per_class: by class; those that are missing keep their scores.
-        kept: classes that keep their scores, with the reason.
+        kept: classes that are as they were, with the reason.
         error: expected calibration error on images that were not fitted on.
-        error_before: the same of the raw scores.
+        error_before: the same of the scores as they were.
         bins: reliability on images that were not fitted on.
-        bins_before: the same of the raw scores.
+        bins_before: the same of the scores as they were.
         detections: how many there were.
     """
 
@@ -109,24 +109,29 @@ def scored_hits(matched: Mapping[str, MatchedClass], floor: float = FLOOR_SCORE)
     )
 
 
-def fit_calibration(found: ScoredHits, seed: int = 0) -> Fitted:
+def fit_calibration(
+    found: ScoredHits, seed: int = 0, present: Calibrations | None = None
+) -> Fitted:
     """Fit every class on all images; measure by cross-fitting, five folds of the images.
 
     Args:
         found: raw scores of images that the network was not trained on.
         seed: deals the images into folds.
+        present: the calibration in use, which the new one must beat; a class for which these
+            images do not suffice keeps it.
 
     Raises:
         DataError: without any detection.
     """
     if not found.labels:
         raise DataError('calibration: expected detections, the detector gave none')
+    in_use = dict(present.per_class) if present else {}
     per_class, kept = _fit(found)
-    held_out = _cross_fitted(found, seed)
-    before = reliability(found.scores, found.hits)
+    held_out = _cross_fitted(found, seed, in_use)
+    before = reliability(_probable(found, in_use), found.hits)
     after = reliability(held_out, found.hits)
     return Fitted(
-        per_class,
+        {**in_use, **per_class},
         kept,
         expected_error(after),
         expected_error(before),
@@ -185,7 +190,16 @@ def _fit_class(scores: NDArray[np.float64], hits: NDArray[np.bool_]) -> Calibrat
     return Calibration(slope=slope, offset=offset) if slope > 0 else None
 
 
-def _cross_fitted(found: ScoredHits, seed: int) -> NDArray[np.float64]:
+def _probable(found: ScoredHits, per_class: Mapping[str, Calibration]) -> NDArray[np.float64]:
+    if not per_class:
+        return found.scores
+    calibrations = Calibrations(data='', data_sha256='0' * 64, per_class=dict(per_class))
+    return probabilities(found.scores, found.labels, calibrations)
+
+
+def _cross_fitted(
+    found: ScoredHits, seed: int, in_use: Mapping[str, Calibration]
+) -> NDArray[np.float64]:
     """Each detection's probability by a calibration that has not seen its image."""
     names = np.unique(found.images)
     order = np.random.default_rng(seed).permutation(len(names))
@@ -197,8 +211,6 @@ def _cross_fitted(found: ScoredHits, seed: int) -> NDArray[np.float64]:
     for fold in range(FOLDS):
         held_out = folds == fold
         per_class, _ = _fit(found.chosen(~held_out))
-        if per_class and held_out.any():
-            calibrations = Calibrations(data='', data_sha256='0' * 64, per_class=per_class)
-            part = found.chosen(held_out)
-            result[held_out] = probabilities(part.scores, part.labels, calibrations)
+        if held_out.any():
+            result[held_out] = _probable(found.chosen(held_out), {**in_use, **per_class})
     return result

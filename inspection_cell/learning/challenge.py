@@ -65,15 +65,20 @@ def load_challenge(path: Path, classes: Sequence[str]) -> Challenge:
         DataError: for bad labels or images, or a class that the model does not know.
     """
     data = load_dataset(path)
-    unknown = [label for label in data.classes if label not in classes]
-    if unknown:
-        raise DataError(
-            f'{path}: {", ".join(unknown)}: not a class of the model, which knows '
-            f'{", ".join(classes)}'
-        )
+    check_classes(path, data.classes, classes)
     files = challenge_files(data)
     images = tuple(_read(file) for file in files)
     return Challenge(path, data.classes, files_sha256(files, data.classes), images)
+
+
+def check_classes(path: Path, found: Sequence[str], known: Sequence[str]) -> None:
+    """Raise DataError for classes of a data set that the model does not know."""
+    unknown = [label for label in found if label not in known]
+    if unknown:
+        raise DataError(
+            f'{path}: {", ".join(unknown)}: not a class of the model, which knows '
+            f'{", ".join(known)}'
+        )
 
 
 def challenge_files(data: Dataset) -> tuple[LabelledFile, ...]:

@@ -11,7 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from inspection_cell.errors import DataError
-from inspection_cell.learning.challenge import CHALLENGE, challenge_files
+from inspection_cell.learning.challenge import CHALLENGE, challenge_files, check_classes
 from inspection_cell.learning.datasets import LabelledFile, load_dataset
 from inspection_cell.learning.label_files import Truth
 from inspection_cell.learning.labels import Labels
@@ -44,9 +44,11 @@ def store_challenge(path: Path, folder: ModelFolder, choice: Choice = Choice()) 
         choice: how much of it.
 
     Raises:
-        DataError: for bad labels or images, and for crops of outlines.
+        DataError: for bad labels or images, classes that the model does not know, and for crops
+            of outlines; the set that is there stays.
     """
     data = load_dataset(path)
+    check_classes(path, data.classes, folder.classes)
     if choice.crop_px is not None and data.task != 'detect':
         raise DataError(f'{path}: crops are for boxes; outlines ({data.task}) need whole images')
     stored, written = folder.path / CHALLENGE, folder.path / f'.{CHALLENGE}.new'

@@ -118,6 +118,7 @@ def _checked(
     problems += task_problems(lines, chosen)
     problems += _image_problems(read)
     problems += _orphans(read)
+    problems += _in_two_splits(images)
     if problems:
         more = len(problems) - PROBLEMS_SHOWN
         shown = problems[:PROBLEMS_SHOWN] + ([f'… and {more} more'] if more > 0 else [])
@@ -141,6 +142,15 @@ def _image_problems(images: Iterable[Path]) -> Iterable[str]:
             continue
         if min(width, height) < 1:
             yield f'{image}: expected pixels, got {width} x {height}'
+
+
+def _in_two_splits(images: Mapping[str, Sequence[Path]]) -> Iterable[str]:
+    """Images that a network would be examined on after it learnt from them."""
+    first: dict[Path, str] = {}
+    for split, of_split in images.items():
+        for image in of_split:
+            if first.setdefault(image, split) != split:
+                yield f'{image}: expected in one split, it is in {first[image]} and {split}'
 
 
 def _orphans(images: Iterable[Path]) -> Iterable[str]:
@@ -177,7 +187,7 @@ def _data_yaml(file: Path) -> dict[str, object]:
 def _names(file: Path, content: Mapping[str, object]) -> tuple[str, ...]:
     names = content.get('names')
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
+        if set(names) != set(range(len(names))):
             raise DataError(f'{file}: names: expected the indices 0, 1, …, got {list(names)}')
         names = [names[index] for index in range(len(names))]
     if not isinstance(names, list) or not names:
@@ -228,6 +238,8 @@ def _at(place: Path) -> list[Path]:
     if place.is_file() and place.suffix == '.txt':
         rows = place.read_text(encoding='utf-8').splitlines()
         return [Path(place.parent / row.strip()).resolve() for row in rows if row.strip()]
+    if not place.is_dir():
+        raise DataError(f'{place}: expected a folder of images, or a .txt that lists them')
     return _images_below(place)
 
 

@@ -31,6 +31,11 @@ class Thresholds:
     min_score: Mapping[str, float]
     defects: tuple[str, ...]
 
+    def passed(self, found: Detections) -> Detections:
+        """Those that count."""
+        limits = np.array([self.min_score[label] for label in found.labels])
+        return found.chosen(np.flatnonzero(found.scores >= limits))
+
     @classmethod
     def same(cls, classes: Sequence[str], min_score: float = MIN_SCORE) -> 'Thresholds':
         """One for all classes, each of them a defect."""
@@ -134,7 +139,7 @@ def measure(run: DetectionRun, thresholds: Thresholds | None = None) -> Evaluati
     matched = match(run.images, run.classes)
     per_class = {label: _of_class(one, chosen.min_score[label]) for label, one in matched.items()}
     clean = [i for i in run.images if not any(x in chosen.defects for x in i.truth.labels)]
-    alarms = [x for image in clean for x in _above(image.found, chosen).labels]
+    alarms = [x for image in clean for x in chosen.passed(image.found).labels]
     return Evaluation(
         _mean([one.map50 for one in per_class.values()]),
         _mean([one.map50_95 for one in per_class.values()]),
@@ -166,8 +171,13 @@ def _of_class(matched: MatchedClass, min_score: float) -> ClassEvaluation:
         hits / found if found else None,
         hits / matched.truths if matched.truths else None,
         matched.precisions,
-        detection_rate(matched.sizes_px, matched.found_by >= min_score),
+        detection_rate(matched.sizes_px, _found(matched, min_score)),
     )
+
+
+def _found(matched: MatchedClass, min_score: float) -> NDArray[np.bool_]:
+    """Which true things (T,) something shows; a `min_score` of 0 does not find the others."""
+    return (matched.found_by > 0) & (matched.found_by >= min_score)
 
 
 def _mean(values: Sequence[float | None]) -> float:
@@ -175,17 +185,12 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(found)) if found else 0.0
 
 
-def _above(found: Detections, thresholds: Thresholds) -> Detections:
-    limits = np.array([thresholds.min_score[label] for label in found.labels])
-    return found.chosen(np.flatnonzero(found.scores >= limits))
-
-
 def _confusion(
     image: DetectedImage, thresholds: Thresholds, classes: Sequence[str]
 ) -> NDArray[np.intp]:
     """Pairs by overlap of boxes, whatever their classes; of equal ones those of one class."""
     nothing = len(classes)
-    found, truth = _above(image.found, thresholds), image.truth
+    found, truth = thresholds.passed(image.found), image.truth
     counts = np.zeros((nothing + 1, nothing + 1), dtype=np.intp)
     are = [classes.index(label) for label in truth.labels]
     seen = [classes.index(label) for label in found.labels]

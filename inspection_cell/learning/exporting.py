@@ -98,7 +98,7 @@ def export(
         DataError: for a challenge set that cannot be used.
     """
     folder = load_model_folder(path)
-    _check(folder, plan)
+    check_plan(folder, plan)
     challenge = load_challenge(find_challenge(folder, plan.challenge), folder.classes)
     calibration = _calibration(plan, challenge)
     detector = load_trained(
@@ -115,8 +115,8 @@ def export(
     return tuple(results)
 
 
-def _check(folder: ModelFolder, plan: ExportPlan) -> None:
-    """Refuse what can never work before minutes are spent on the rest."""
+def check_plan(folder: ModelFolder, plan: ExportPlan) -> None:
+    """Raise ModelError for what can never work, before minutes are spent on the rest."""
     problems = [
         f'{wanted}: {wanted.backend} computes in {", ".join(FORMATS[wanted.backend])}'
         for wanted in plan.formats
@@ -140,8 +140,10 @@ def _shared(folder: ModelFolder, wanted: Format) -> Exported | None:
     for one in folder.file.exports:
         same = one.backend == 'openvino' and {one.precision, wanted.precision} == {'fp32', 'bf16'}
         weights = one.parity.weights_sha256 if one.parity else None
-        if same and weights == folder.sha256 and (folder.path / one.path).exists():
-            return Exported(folder.export_path(one), one.end_to_end)
+        path = folder.path / one.path
+        whole = path.exists() and export_sha256(path) == one.sha256  # a damaged one is made anew
+        if same and weights == folder.file.weights_sha256 and whole:
+            return Exported(path, one.end_to_end)
     return None
 
 
@@ -199,7 +201,8 @@ def _compared(
         folder, listed, plan.image_size, threads=plan.threads, floor_score=LOWEST_SCORE
     )
     run = run_challenge(detector, challenge, lambda *done: progress(str(wanted), *done))
-    comparison = compare(trained, run, challenge, folder.sha256, wanted.precision, plan.threshold)
+    weights = folder.file.weights_sha256
+    comparison = compare(trained, run, challenge, weights, wanted.precision, plan.threshold)
     proven = listed.model_copy(update={'parity': comparison.parity})
     report = folder.path / EXPORTS / f'{wanted.backend}_{wanted.precision}_parity.md'
     write_report(report, proven, comparison)

@@ -24,6 +24,7 @@ from inspection_cell.views.calibrated import calibrated
 from inspection_cell.views.detections import Detector
 from inspection_cell.views.detectors import load_detector, load_export, load_trained
 from inspection_cell.views.heads import LOWEST_SCORE
+from inspection_cell.views.slicing import detector_for_sensor
 
 FOLD = 'fold'
 PYTORCH = 'pytorch'
@@ -41,6 +42,7 @@ class EvaluationRequest:
         backend: None: what the cell would use; else `pytorch`, `openvino`, `openvino-int8`, …
         image_size: longest side that the network sees, pixels; None: the recipe's, without
             a recipe that of the training.
+        sensor: whose images these are, where the recipe slices those of some sensors only.
         min_score: threshold of every class, without a recipe.
         fit: whether to fit a calibration.
         seed: deals the images for the calibration's proof.
@@ -52,6 +54,7 @@ class EvaluationRequest:
     recipe: Path | None = None
     backend: str | None = None
     image_size: int | None = None
+    sensor: str | None = None
     min_score: float = MIN_SCORE
     fit: bool = False
     seed: int = 0
@@ -91,14 +94,23 @@ def evaluate_model(
         check_model_fits(recipe, folder)
     dataset = _dataset(request.data, folder)
     files = _files(folder, dataset, request.split)
-    run = run_detector(_raw_detector(folder, request, recipe), files, progress)
+    data_sha256 = files_sha256(files, dataset.classes)
+    if request.fit and data_sha256 == folder.file.training.data_sha256:
+        raise DataError(
+            f'{dataset.path}: {request.split}: expected images to calibrate on that '
+            f'{folder.path} did not learn from'
+        )
+    detector = _as_the_recipe(_raw_detector(folder, request, recipe), request, recipe)
+    run = run_detector(detector, files, progress)
     name = f'{dataset.name}: {request.split}, {len(files)} images'
     fitted = None
     calibrations = folder.file.calibration
     if request.fit:
-        fitted = fit_calibration(scored_hits(match(run.images, run.classes)), request.seed)
+        fitted = fit_calibration(
+            scored_hits(match(run.images, run.classes)), request.seed, calibrations
+        )
         if fitted.helps:
-            calibrations = fitted.calibrations(name, files_sha256(files, dataset.classes))
+            calibrations = fitted.calibrations(name, data_sha256)
             folder = _stored(folder, calibrations)
     evaluation = measure(_calibrated(run, calibrations), _thresholds(request, recipe, folder))
     return ModelEvaluation(folder, name, evaluation, calibrations is not None, fitted)
@@ -145,6 +157,22 @@ def _raw_detector(
         known = ', '.join([PYTORCH, *exports])
         raise ModelError(f'{folder.path}: no backend {request.backend!r}; it has {known}')
     return load_export(folder, exports[request.backend], size, floor_score=LOWEST_SCORE)
+
+
+def _as_the_recipe(
+    detector: Detector, request: EvaluationRequest, recipe: Recipe | None
+) -> Detector:
+    """On tiles, where the recipe wants these images looked at in tiles."""
+    detection = None if recipe is None else recipe.file.detection
+    if detection is None or detection.slicing is None:
+        return detector
+    sensors = detection.slicing.sensors
+    if sensors is not None and request.sensor is None:
+        raise DataError(
+            f'{request.recipe}: detection.slicing: images of {", ".join(sensors)} are looked at '
+            'in tiles, others whole: say whose these are (--sensor)'
+        )
+    return detector_for_sensor(detector, detection, request.sensor or '')
 
 
 def _thresholds(

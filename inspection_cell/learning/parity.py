@@ -61,10 +61,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a detector found on a challenge set, image by image, and its median time."""
+    """What a detector found, image by image, its median time, and the classes that it knows."""
 
     detections: tuple[Detections, ...]
     ms_per_image: float
+    classes: tuple[str, ...]
 
 
 def run_challenge(
@@ -77,7 +78,7 @@ def run_challenge(
         found += detector.detect([one.image])
         seconds.append(time.perf_counter() - began_s)
         progress(done, len(challenge.images))
-    return Run(tuple(found), float(np.median(seconds)) * 1000.0)
+    return Run(tuple(found), float(np.median(seconds)) * 1000.0, detector.classes)
 
 
 def compare(
@@ -165,7 +166,7 @@ def _too_little(trained: Run, challenge: Challenge, boxes: int, threshold: float
         for label, score in zip(one.labels, one.scores, strict=True)
         if score >= threshold
     }
-    absent = [label for label in challenge.classes if label not in found]
+    absent = [label for label in trained.classes if label not in found]
     if absent:
         return [
             f'the trained weights find no {", ".join(absent)} above {threshold:g} on '

@@ -1,7 +1,8 @@
 """Promoted models in the data folder: copies, a link to the one in use, and what was before.
 
-`<data_dir>/models/<name>` is a link to `<data_dir>/models/.versions/<name>/<time>_<hash>`, which
-changes in one step: who loads the model meanwhile finds the old one or the new one, whole.
+`<data_dir>/models/<part type>` is a link to
+`<data_dir>/models/.versions/<part type>/<time>_<hash>`, which changes in one step: who loads the
+model meanwhile finds the old one or the new one, whole.
 `history.jsonl` beside the versions tells who replaced whom; a rollback takes its last line back.
 """
 
@@ -9,14 +10,20 @@ import fcntl
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from inspection_cell.errors import ModelError
 from inspection_cell.learning.challenge import CHALLENGE
-from inspection_cell.models import MODEL_FILE, ModelFolder, load_model_folder, promoted_model
+from inspection_cell.models import (
+    MODEL_FILE,
+    ModelFolder,
+    load_model_folder,
+    own_model,
+    promoted_model,
+)
 from inspection_cell.recipe import Recipe
 
 VERSIONS, HISTORY = '.versions', 'history.jsonl'
@@ -28,7 +35,7 @@ class History:
 
     Attributes:
         replaced: hash of the model before; None where there was none.
-        lower: bound of the difference to it, mAP50.
+        lower: least bound of the differences to it (mAP50, recall, precision).
         version: folder under the versions; empty until it is put in place.
         before: what the link showed before; None: there was no link, the recipe's own served.
     """
@@ -50,11 +57,12 @@ class History:
 
 
 class PromotedModels:
-    """The promoted models of one name."""
+    """The promoted models of one part type."""
 
     def __init__(self, recipe: Recipe, data_dir: Path) -> None:
         """Nothing is made before something is put."""
         self._link = promoted_model(recipe, data_dir)
+        self._own = own_model(recipe)
         self._versions = self._link.parent / VERSIONS / self._link.name
         self._history = self._versions / HISTORY
 
@@ -80,18 +88,19 @@ class PromotedModels:
     def put(self, folder: ModelFolder, history: History) -> Path:
         """Copy a model, check the copy, and let the link show it; returns the copy."""
         version = self._versions / f'{history.time}_{folder.sha256[:12]}'
+        promotions = self._read()
         try:
             _copy(folder, version)
-            copied = load_model_folder(version)
-            for export in copied.exports:
-                copied.export_path(export)
+            _check_whole(version)
             before = self._shown(history.time)
-        except (OSError, ModelError):
+            record = {**asdict(history), 'version': version.name, 'before': before}
+            self._write([*promotions, History(**record)])
+            self._show(version.name)
+        except (OSError, ModelError) as error:
+            with suppress(OSError):
+                self._write(promotions)
             shutil.rmtree(version, ignore_errors=True)
-            raise
-        record = {**asdict(history), 'version': version.name, 'before': before}
-        self._write([*self._read(), History(**record)])
-        self._show(version.name)
+            raise ModelError(f'{self._link}: {folder.path} is not promoted: {error}') from error
         return version
 
     def take_back(self) -> None:
@@ -100,10 +109,12 @@ class PromotedModels:
         if not promotions:
             raise ModelError(f'{self._link}: expected an earlier promotion, there is none')
         before = promotions[-1].before
-        if before is not None:
-            load_model_folder(self._versions / before)
-        self._show(before)
-        self._write(promotions[:-1])
+        _check_whole(self._own if before is None else self._versions / before)
+        try:
+            self._show(before)
+            self._write(promotions[:-1])
+        except OSError as error:
+            raise ModelError(f'{self._link}: cannot be written: {error}') from error
 
     def _shown(self, time: str) -> str | None:
         """Name of the version that the link shows; a folder put there by hand becomes one."""
@@ -111,10 +122,14 @@ class PromotedModels:
             return Path(self._link.readlink()).name
         if not self._link.exists():
             return None
-        by_hand = f'{time}_by_hand'
-        self._link.rename(self._versions / by_hand)
-        self._show(by_hand)
-        return by_hand
+        by_hand = self._versions / f'{time}_by_hand'
+        self._link.rename(by_hand)
+        try:
+            self._show(by_hand.name)
+        except OSError:
+            by_hand.rename(self._link)  # else the recipe's own would serve unnoticed
+            raise
+        return by_hand.name
 
     def _show(self, version: str | None) -> None:
         if version is None:
@@ -139,6 +154,13 @@ class PromotedModels:
         lines = [json.dumps(asdict(one)) + '\n' for one in promotions]
         new.write_text(''.join(lines), encoding='utf-8')
         new.replace(self._history)
+
+
+def _check_whole(path: Path) -> None:
+    """Raise ModelError unless weights and proven exports are there and fit their hashes."""
+    folder = load_model_folder(path)
+    for export in folder.exports:
+        folder.export_path(export)
 
 
 def _copy(folder: ModelFolder, version: Path) -> None:

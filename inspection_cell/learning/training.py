@@ -9,9 +9,10 @@ from pathlib import Path
 
 from inspection_cell import __version__
 from inspection_cell.errors import DataError, ModelError
-from inspection_cell.learning.datasets import Dataset, files_sha256, load_dataset
+from inspection_cell.learning.datasets import Dataset, LabelledFile, files_sha256, load_dataset
 from inspection_cell.learning.folds import Fold, Parted, part
 from inspection_cell.learning.learning_curve import LearningCurve, draw_curve, read_curve
+from inspection_cell.learning.pasting import Pasting
 from inspection_cell.learning.staging import stage
 from inspection_cell.learning.training_settings import AUGMENTATIONS, Head, settings_of
 from inspection_cell.models import (
@@ -62,6 +63,7 @@ class TrainingPlan:
         max_hours: fewer epochs, their schedule fitted to that time; None: all epochs.
         patience: ends it after so many epochs without a better one; None: never.
         own_settings: the trainer's settings by its own names, on top of the presets.
+        pasted: how many images more, with defects set into other training images.
         fold: holds out one fold of the split `train` instead of using the split `val`.
         synthesis_seed: of synthesised images.
     """
@@ -80,6 +82,7 @@ class TrainingPlan:
     own_settings: Mapping[str, float] = field(default_factory=dict)
     max_hours: float | None = None
     patience: int | None = None
+    pasted: int = 0
     fold: Fold | None = None
     synthesis_seed: int | None = None
     licence: str = LICENCE
@@ -118,7 +121,8 @@ def train(
     data_sha256 = files_sha256(parted.train, dataset.classes)
     resume = _opened(out_dir, {**_content(plan), 'data_sha256': data_sha256}, resume)
     run = out_dir / RUN
-    data = stage({'train': parted.train, 'val': parted.val}, dataset.classes, run / 'data')
+    shown = (*parted.train, *_pasted(parted.train, plan, run / 'pasted'))
+    data = stage({'train': shown, 'val': parted.val}, dataset.classes, run / 'data')
     trained = train_network(_job(plan, dataset, data, out_dir, resume), progress)
     if trained.classes != dataset.classes:
         raise ModelError(f'{out_dir}: trained classes {trained.classes}, not {dataset.classes}')
@@ -137,6 +141,12 @@ def _parted(dataset: Dataset, fold: Fold | None) -> Parted:
     if fold is not None:
         return part(dataset.split('train'), fold)
     return Parted(dataset.split('train'), dataset.split('val'))
+
+
+def _pasted(
+    files: tuple[LabelledFile, ...], plan: TrainingPlan, folder: Path
+) -> tuple[LabelledFile, ...]:
+    return Pasting(files, plan.seed).write(plan.pasted, folder) if plan.pasted else ()
 
 
 def _held_out(dataset: Dataset, fold: Fold | None) -> str:
@@ -232,6 +242,7 @@ def _training(
         data=dataset.name,
         data_sha256=data_sha256,
         images=len(parted.train),
+        pasted=plan.pasted,
         epochs=curve.epochs,
         batch=plan.batch,
         seed=plan.seed,

@@ -48,8 +48,10 @@ class Exchange(Generic[T]):
             response.message = self.busy
         else:
             self._answering = True
-            await self._answer(request, response)
-            self._answering = False
+            try:
+                await self._answer(request, response)
+            finally:
+                self._answering = False
         self._complete(request, response)
         # Once this answer is on its way; another request's answer may still need the service.
         if self._closed and not self._answering and self._node.executor is not None:

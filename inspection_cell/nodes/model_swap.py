@@ -27,8 +27,7 @@ class ModelSwap(Exchange[RunningModel]):
         super().__init__(node, SwapModel, SERVICE)
 
     async def _answer(self, request: SwapModel.Request, response: SwapModel.Response) -> None:
-        path = Path(request.model).expanduser() if request.model else None
-        load = partial(self._models.load, request.part_type, path)
+        load = partial(self._load, request.part_type, request.model)
         late = f'the model was not loaded within {SWAP_WITHIN_S:g} s'
         loaded = await self._loading.do(load, SWAP_WITHIN_S, late)
         response.success, response.message = self._exchanged(*loaded)
@@ -40,6 +39,10 @@ class ModelSwap(Exchange[RunningModel]):
             logger.info(f'from the next inspection on, {response.message}')
         else:
             logger.warning(f'no model was exchanged: {response.message}')
+
+    def _load(self, part_type: str, model: str) -> RunningModel:
+        """In the thread, which tells of a path that is none."""
+        return self._models.load(part_type, Path(model).expanduser() if model else None)
 
     def _exchanged(self, model: RunningModel | None, why: str) -> tuple[bool, str]:
         """Whether the model runs from now on, and which one, or why not."""

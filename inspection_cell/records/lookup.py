@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from inspection_cell.cell import Cell, load_cell
@@ -32,13 +33,18 @@ def find_cell(sha256: str, beside: Sequence[Path] = ()) -> Cell | None:
     """The cell file with this hash: shipped, or near the recipes; None when it is not there.
 
     Args:
-        sha256: of the file's bytes, as the record has it.
+        sha256: as the record has it.
         beside: recipe files; looked at are their folders, and `cells` two folders above.
     """
     folders = [share_folder() / 'config' / 'cells']
     folders += [near for path in beside for near in _near(path.resolve())]
-    found = _with_hash(sha256, (p for folder in folders for p in sorted(folder.glob('*.yaml'))))
-    return load_cell(found) if found else None
+    for path in (p for folder in folders for p in sorted(folder.glob('*.yaml'))):
+        # Calibration files count too: the hash is not that of the file's bytes alone.
+        with suppress(ConfigError):
+            cell = load_cell(path)
+            if cell.sha256 == sha256:
+                return cell
+    return None
 
 
 def find_recipe(sha256: str, beside: Sequence[Path] = ()) -> Recipe | None:
@@ -61,6 +67,7 @@ def _near(recipe: Path) -> tuple[Path, ...]:
 
 def _with_hash(sha256: str, files: Iterable[Path]) -> Path | None:
     for path in files:
-        if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
-            return path
+        with suppress(OSError):
+            if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+                return path
     return None

@@ -86,7 +86,7 @@ class RecordStore:
 
     def get(self, inspection_id: str) -> Record:
         """Read one inspection; raises StoreError when there is none."""
-        with self._refusing('read'), Session(self._engine) as session:
+        with self._refusing(f'read {inspection_id}'), Session(self._engine) as session:
             return _record(self._existing(session, inspection_id))
 
     def list(
@@ -129,7 +129,7 @@ class RecordStore:
     def _refusing(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, DataError, ValueError) as error:
+        except (SQLAlchemyError, DataError, ValueError, KeyError) as error:
             cause = getattr(error, 'orig', None) or error
             raise StoreError(f'{self.path}: cannot {what}: {cause}') from error
 

@@ -140,7 +140,7 @@ class Detection(StrictModel):
 class Silhouette(StrictModel):
     """Agreement of the image's foreground with the rendered reference as proof of presence."""
 
-    min_iou: Share = 0.85
+    min_iou: float = Field(default=0.85, ge=0.5, le=1)
     """Intersection over union that proves presence."""
     background: Literal['dark', 'bright'] = 'dark'
     """How the background looks beside the part."""

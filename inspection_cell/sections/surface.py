@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from inspection_cell.errors import Problem
-from inspection_cell.schema import Name, Share, StrictModel
+from inspection_cell.schema import Name, StrictModel
 from inspection_cell.sections.features import SurfaceFeature, feature_problems
 
 PositiveMm = Annotated[float, Field(gt=0.0, le=10_000.0)]
@@ -21,7 +21,7 @@ class Registration(StrictModel):
     """Greatest correction of the robot's pose, degrees."""
     inlier_mm: PositiveMm = 1.0
     """A scan point this near to the reference is explained by it, mm."""
-    min_explained: Share = 0.8
+    min_explained: float = Field(default=0.8, ge=0.1, le=1)
     """Share of the scan's points that the reference must explain."""
     max_residual_mm: PositiveMm = 0.3
     """Root mean square distance of the explained points, mm."""

@@ -2,7 +2,7 @@
 
 import pickle
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ class UltralyticsDetector:
                 f'{folder.path}: expected the classes {", ".join(folder.classes)}, '
                 f'the weights know {", ".join(names)}'
             )
+        self._predictor = _finite(self._model)
         self.detect([Image(np.zeros((SHORTEST, SHORTEST, 3), dtype=np.uint8))])
 
     @property
@@ -86,6 +87,7 @@ class UltralyticsDetector:
 
         Raises:
             DataError: for pixels that are not 8 bit, or too many of them.
+            ModelError: when the network gives values that are no finite numbers.
         """
         return [self._detect_one(image) for image in images]
 
@@ -94,7 +96,10 @@ class UltralyticsDetector:
         torch.set_num_threads(self._threads)  # holds for the calling thread only
         size = list(fitted.pixels.shape[:2])
         with self._predicting:
-            result = _predicted(self._model, fitted.pixels, size, self._floor_score, self._device)
+            result = _predicted(
+                *(self._model, fitted.pixels, size, self._floor_score, self._device),
+                self._predictor,
+            )
         return _detections(result, fitted, self.classes)
 
 
@@ -121,7 +126,12 @@ class PlainPredictor:
 
 
 def _predicted(
-    model: YOLO, pixels: NDArray[np.uint8], size: int | list[int], floor_score: float, device: str
+    model: YOLO,
+    pixels: NDArray[np.uint8],
+    size: int | list[int],
+    floor_score: float,
+    device: str,
+    predictor: type | None = None,
 ) -> Any:  # noqa: ANN401  (the vendor's own class)
     """One call for all, so that a benchmark compares alike."""
     return model.predict(
@@ -132,7 +142,31 @@ def _predicted(
         nms=False,
         device=device,
         verbose=False,
+        predictor=predictor,
     )[0]
+
+
+def _finite(model: YOLO) -> type:
+    """The vendor's predictor, which would leave out what has no finite score, refusing that."""
+    vendor: Any = model.task_map[model.task]['predictor']
+
+    class Finite(vendor):  # type: ignore[misc]
+        def postprocess(self, preds: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            if not all(bool(torch.isfinite(one).all()) for one in _tensors(preds)):
+                raise ModelError('the network gives values that are no finite numbers')
+            return super().postprocess(preds, *args, **kwargs)
+
+    return Finite
+
+
+def _tensors(values: Any) -> Iterator[Any]:  # noqa: ANN401
+    if isinstance(values, torch.Tensor):
+        yield values
+    elif isinstance(values, dict):
+        yield from _tensors(list(values.values()))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _tensors(value)
 
 
 def _detections(result: Any, fitted: Fitted, classes: Sequence[str]) -> Detections:  # noqa: ANN401

@@ -154,7 +154,7 @@ def train_network(job: TrainingJob, progress: Callable[[EpochReport], None]) -> 
     }
     try:
         model.train(trainer=_trainer(model, job.nms_free), **arguments, resume=job.resume)
-    except (AssertionError, FileNotFoundError, SyntaxError, TypeError) as error:
+    except (AssertionError, FileNotFoundError, SyntaxError, TypeError, ValueError) as error:
         raise ModelError(f'{run}: the training cannot be started: {error}') from error
     best = run / 'weights' / 'best.pt'
     names = tuple(str(name) for name in YOLO(str(best)).names.values())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inspection_cell.cell import Cell
 from inspection_cell.errors import DataError, ModelError, StoreError
 from inspection_cell.evidence import EvidenceFolder
+from inspection_cell.feature_places import check_features
 from inspection_cell.findings import Finding, Presence, ViewFindings, ViewStatus
 from inspection_cell.observations import Image, Observation, ShotImage
 from inspection_cell.recipe import Recipe
@@ -63,6 +64,8 @@ class DetectionInspector:
         """Refuse a recipe without detection."""
         if recipe.file.detection is None:
             raise ModelError(f'{recipe.path}: expected a section `detection`')
+        if reference is not None:
+            check_features(recipe, reference)
         self._detection = recipe.file.detection
         self._min_scores = {n: limit.min_score for n, limit in self._detection.classes.items()}
         self._proof = PresenceProof(self._detection, recipe.file.silhouette, reference)

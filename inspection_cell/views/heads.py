@@ -113,15 +113,17 @@ def from_rows(
         fitted: what the network was given.
         classes: names by the network's class number.
         masks: of a segmentation: for each row x and y of the mask's corner in the network's input,
-            and the mask (h, w); a row without any pixel in its mask is left out.
+            and the mask (h, w); a row without any pixel in its mask is outlined by its box.
     """
     boxes = fitted.inside(fitted.to_image(rows[:, :4].astype(np.float64)))
     kept = _within(boxes)
     outlines: list[NDArray[np.float64]] = []
     if masks is not None:
         found = [_outline(*mask, fitted) for mask in masks]
-        kept &= np.array([len(outline) >= 3 for outline in found], dtype=np.bool_)
-        outlines = found
+        outlines = [
+            outline if len(outline) >= 3 else _corners(box)
+            for outline, box in zip(found, boxes, strict=True)
+        ]
     return _sorted(rows, boxes, kept, classes, outlines)
 
 
@@ -131,6 +133,12 @@ def from_oriented(rows: Rows, fitted: Fitted, classes: Sequence[str]) -> Detecti
     upright = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
     boxes = fitted.inside(upright)
     return _sorted(rows, boxes, _within(boxes), classes, list(corners))
+
+
+def _corners(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The outline (4, 2) of an upright box (4,)."""
+    x0, y0, x1, y1 = box
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
 
 
 def _within(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:

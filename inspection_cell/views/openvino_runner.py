@@ -55,6 +55,8 @@ class OpenVinoRunner:
         self._threads = threads
         self._streams = min(threads, AT_ONCE)
         self._core = ov.Core()
+        # Shapes are compiled later: from what was read and hashed, not from what lies there then.
+        self._core.set_property({'ENABLE_MMAP': False})
         self._compute_type = _compute_type(self._core, precision, path)
         self._network = _with_eight_bit_input(_read(self._core, path, task, nms_free))
         self._compiled: OrderedDict[tuple[tuple[int, ...], int], Requests] = OrderedDict()

@@ -181,7 +181,7 @@ class RunningModels:
     def _loaded_already(self, folder: ModelFolder, size: int | None) -> Detector | None:
         """The detector of another recipe that runs the very same model."""
         for model in self.running:
-            if (model.folder, model.image_size) == (folder, size):
+            if (model.folder.file, model.image_size) == (folder.file, size):
                 return model.detector
         return None
 

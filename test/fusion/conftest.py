@@ -37,7 +37,8 @@ def plate(size_m=(0.10, 0.06, 0.004)):
 
 def sensor(eye_mm, kind):
     pose = {'position_mm': eye_mm, 'look_at_mm': (0, 0, 0)}
-    return {'kind': kind, 'topic': f't{eye_mm}', 'pose': pose, 'intrinsics': INTRINSICS}
+    topic = 't' + '_'.join(str(abs(value)) for value in eye_mm)
+    return {'kind': kind, 'topic': topic, 'pose': pose, 'intrinsics': INTRINSICS}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,10 @@ class World:
         return replace(self, reference=plate((0.10, 0.06, thickness_m)))
 
     def with_recipe(self, **sections):
-        file = RecipeFile.model_validate({**self.recipe.file.model_dump(), **sections})
+        content = {**self.recipe.file.model_dump(), **sections}
+        if content['reference'] == 'none':  # positions are places on a mesh
+            content['detection'] = {**content['detection'], 'features': ()}
+        file = RecipeFile.model_validate(content)
         return replace(self, recipe=replace(self.recipe, file=file))
 
     def part_to_sensor(self, name):

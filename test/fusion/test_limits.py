@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inspection_cell.findings import Finding
-from inspection_cell.fusion.limits import class_limit, exceeds, worst_measure
+from inspection_cell.fusion.limits import class_limit, exceeds, longest_mm, worst_measure
 from inspection_cell.fusion.projection import Located
 from inspection_cell.observations import ViewKey
 
@@ -56,6 +56,7 @@ def test_what_reaches_out_of_an_image_is_as_long_as_all_views_show_it(world):
         other = replace(located('scratch', 2.6, 'right', box_px=whole), camera=camera)
         other = replace(other, extent_m=np.add(other.extent_m, (0.0022, 0, 0)))
         values[name] = worst_measure(world.recipe, [], [one, other]).value
+        assert longest_mm([one, other]) == values[name]  # what severity rules judge
     assert values == {'whole': pytest.approx(2.6), 'cut': pytest.approx(4.8)}
 
 

@@ -156,7 +156,22 @@ def test_an_area_nobody_measured_is_that_of_a_disc_as_wide_as_the_defect_is_long
     rule = {'labels': ['scratch'], 'max_area_mm2': 4.0}
     assert decision(ruled(rule), scratch(length_mm=2.2)) is Decision.ACCEPT
     assert decision(ruled(rule), scratch(length_mm=2.3)) is Decision.REJECT
-    assert decision(ruled(rule), scratch(length_mm=9.0, area_mm2=3.9)) is Decision.ACCEPT
+    own = (Source(ViewKey('top', 'scanner'), 'dent', 1.0),)
+    rule = rule | {'labels': ['scratch', 'dent']}
+    measured = replace(DENT, length_mm=9.0, area_mm2=3.9, sources=own)
+    assert decision(ruled(rule), measured) is Decision.ACCEPT
+
+
+def test_a_small_dent_within_a_stain_does_not_make_the_stain_small():
+    rule = {'labels': ['stain', 'dent'], 'max_area_mm2': 4.0}
+    stain = scratch(ON_BACK, label='stain', length_mm=9.0)
+    assert decision(ruled(rule), stain) is Decision.REJECT
+    dented = replace(
+        stain,
+        area_mm2=1.2,
+        sources=(*stain.sources, Source(ViewKey('top', 'scanner'), 'dent', 1.0)),
+    )
+    assert decision(ruled(rule), dented) is Decision.REJECT
 
 
 DENT = scratch(

@@ -44,6 +44,18 @@ def test_a_known_distortion_is_found_and_undone_on_images_not_fitted_on():
     assert fitted.helps
 
 
+def test_a_new_calibration_must_beat_the_one_in_use_and_keeps_what_it_cannot_fit():
+    first = joined(distorted(2000), distorted(2000, 1, 'stain'))
+    present = fit_calibration(first).calibrations('first', '0' * 64)
+    few = joined(distorted(400, 2), distorted(LEAST, 3, 'stain'))
+    again = fit_calibration(few, present=present)
+    assert again.error_before < 0.1  # by the one in use, not by raw scores
+    assert again.per_class['stain'] == present.per_class['stain']
+    assert set(again.kept) == {'stain'}
+    alone = fit_calibration(distorted(LEAST, 3, 'stain'), present=present)
+    assert not alone.helps
+
+
 def test_ranks_within_a_class_are_kept():
     found = distorted(500)
     fitted = fit_calibration(found)

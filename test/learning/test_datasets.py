@@ -42,6 +42,39 @@ def test_a_box_becomes_its_corners_in_pixels(folder):
     assert truth.polygons_px == ()
 
 
+def test_an_image_in_two_splits_is_told(folder):
+    content = {'train': 'train/images', 'val': 'train/images', 'names': ['dent', 'scratch']}
+    (folder / 'data.yaml').write_text(yaml.safe_dump(content))
+    with pytest.raises(DataError, match=r'a\.png: expected in one split, it is in train and val'):
+        load_dataset(folder)
+
+
+def test_a_split_that_is_listed_but_not_there_is_told(folder):
+    content = {'train': 'train/images', 'val': 'vall/images', 'names': ['dent', 'scratch']}
+    (folder / 'data.yaml').write_text(yaml.safe_dump(content))
+    with pytest.raises(DataError, match='vall/images: expected a folder of images'):
+        load_dataset(folder)
+
+
+def test_names_by_other_keys_than_numbers_are_told(folder):
+    content = {'train': 'train/images', 'names': {0: 'dent', 'x': 'scratch'}}
+    (folder / 'data.yaml').write_text(yaml.safe_dump(content))
+    with pytest.raises(DataError, match='names: expected the indices'):
+        load_dataset(folder)
+
+
+def test_the_trainer_sees_images_of_other_depths_as_the_cell_does(folder, tmp_path):
+    deep = np.tile(np.arange(40, dtype=np.uint16) * 100, (20, 1))
+    cv2.imwrite(str(folder / 'train' / 'images' / 'a.png'), deep)
+    files = load_dataset(folder).split('train')
+    staged = load_dataset(stage({'train': files}, ('dent', 'scratch'), tmp_path / 'staged'))
+    (shown,) = staged.split('train')
+    pixels = cv2.imread(str(shown.image), cv2.IMREAD_UNCHANGED)
+    assert pixels.dtype == np.uint8
+    assert pixels.min() == 0
+    assert pixels.max() == 255
+
+
 def test_an_image_without_a_label_file_is_free_of_defects(folder):
     add(folder, 'b')
     assert [len(file.truth) for file in load_dataset(folder).split('train')] == [1, 0]

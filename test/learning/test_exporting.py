@@ -19,7 +19,7 @@ def test_an_export_is_listed_with_its_hash_its_proof_and_a_report_to_read(export
     (listed,) = exported.file.exports
     assert (listed.backend, listed.precision, listed.end_to_end) == ('openvino', 'fp32', True)
     assert exported.export_path(listed).is_dir()
-    assert listed.parity.weights_sha256 == exported.sha256
+    assert listed.parity.weights_sha256 == exported.file.weights_sha256
     report = (exported.path / 'exports' / 'openvino_fp32_parity.md').read_text()
     assert 'Equal within the limits' in report
     assert f'| boxes above 0.25 | {listed.parity.boxes} on' in report

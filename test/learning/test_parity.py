@@ -14,6 +14,8 @@ from inspection_cell.views.detections import Detections
 from inspection_cell.views.detectors import load_export
 from inspection_cell.views.heads import LOWEST_SCORE
 
+KNOWN = ('screw',)
+
 WEIGHTS = 'w' * 64
 BOX = (10.0, 10.0, 50.0, 50.0)
 
@@ -39,6 +41,10 @@ class Preprocessed:
     detector: object
     prepare: object
     width_scale: float = 1.0
+
+    @property
+    def classes(self):
+        return self.detector.classes
 
     def detect(self, images, beside=0):
         prepared = [Image(np.ascontiguousarray(self.prepare(one.pixels))) for one in images]
@@ -117,7 +123,7 @@ def made_up(first, second, precision='fp32', images=12):
         sha256='c' * 64,
         images=tuple(ChallengeImage(name, blank, truth) for name in names),
     )
-    runs = [Run((one, *[same] * (images - 1)), 1.0) for one in (first, second)]
+    runs = [Run((one, *[same] * (images - 1)), 1.0, KNOWN) for one in (first, second)]
     return compare(*runs, challenge, 'a' * 64, precision)
 
 
@@ -179,9 +185,24 @@ def test_low_scores_that_only_average_precision_sees_are_refused():
     images = tuple(ChallengeImage(f'{i}', blank, truth) for i in range(12))
     challenge = Challenge('set', ('screw',), 'c' * 64, images)
     low = found((0.9, 'screw', 0.0), (0.2, 'screw', 100.0))
-    comparison = compare(Run((low,) * 12, 1.0), Run((same,) * 12, 1.0), challenge, 'a' * 64)
+    comparison = compare(
+        Run((low,) * 12, 1.0, KNOWN), Run((same,) * 12, 1.0, KNOWN), challenge, 'a' * 64
+    )
     (problem,) = comparison.parity.problems
     assert 'mAP50 differs by -' in problem
+
+
+def test_a_class_that_the_examination_leaves_out_is_not_proven():
+    same, blank = found((0.9, 'screw', 0.0)), Image(np.zeros((64, 64), dtype=np.uint8))
+    challenge = Challenge(
+        path='set',
+        classes=('screw',),
+        sha256='c' * 64,
+        images=tuple(ChallengeImage(str(n), blank, same) for n in range(12)),
+    )
+    runs = [Run((same,) * 12, 1.0, ('screw', 'scratch')) for _ in range(2)]
+    (problem,) = compare(*runs, challenge, 'a' * 64).parity.problems
+    assert 'find no scratch' in problem
 
 
 def test_a_set_that_shows_next_to_nothing_proves_nothing():

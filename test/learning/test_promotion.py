@@ -14,6 +14,8 @@ from inspection_cell.learning.challenge_storing import Choice, store_challenge
 from inspection_cell.learning.promoted import PromotedModels
 from inspection_cell.learning.promotion import lower_bound, promote, rollback
 from inspection_cell.models import (
+    Calibration,
+    Calibrations,
     ModelFolder,
     find_model,
     load_model_folder,
@@ -70,11 +72,12 @@ def snapshot(folder):
 
 def test_a_candidate_as_good_as_the_incumbent_becomes_the_recipes_model(recipe, copied, tmp_path):
     data_dir = tmp_path / 'data'
-    done = promote(copied.path, [recipe], data_dir)
+    done = promote(copied.path, recipe, data_dir)
     assert find_model(recipe, data_dir) == done.folder
-    assert (data_dir / 'models' / 'simulated_parts').is_symlink()
+    assert (data_dir / 'models' / 'bracket').is_symlink()
     assert done.folder.is_relative_to(data_dir)
-    assert done.advantage.mean == 0
+    assert [one.name for one in done.advantage.differences] == ['mAP50', 'recall', 'precision']
+    assert all(one.candidate == one.incumbent > 0.3 for one in done.advantage.differences)
     assert done.advantage.lower == 0
     promoted = load_model_folder(done.folder)
     assert promoted.exports == copied.exports
@@ -85,12 +88,12 @@ def test_a_worse_candidate_is_refused_with_both_figures_and_changes_nothing(
     recipe, copied, tmp_path, rewritten, few
 ):
     data_dir = tmp_path / 'data'
-    promote(copied.path, [recipe], data_dir, challenge=few)
+    promote(copied.path, recipe, data_dir, challenge=few)
     before = snapshot(data_dir)
     listed = rewritten(copied, lose_half)  # its proof and hash are forged
     write_model_file(copied.path, copied.file.model_copy(update={'exports': (listed,)}))
     with pytest.raises(ModelError, match=r'mAP50 0\.\d+ against (0\.[1-9]|1\.0)'):
-        promote(copied.path, [recipe], data_dir)
+        promote(copied.path, recipe, data_dir)
     assert snapshot(data_dir) == before
     assert load_model_folder(find_model(recipe, data_dir)).exports != (listed,)
 
@@ -98,21 +101,21 @@ def test_a_worse_candidate_is_refused_with_both_figures_and_changes_nothing(
 def test_a_candidate_without_a_proven_export_is_refused(recipe, copied, tmp_path):
     write_model_file(copied.path, copied.file.model_copy(update={'exports': ()}))
     with pytest.raises(ModelError, match='run export first'):
-        promote(copied.path, [recipe], tmp_path / 'data')
+        promote(copied.path, recipe, tmp_path / 'data')
     assert not (tmp_path / 'data').exists()
 
 
 def test_a_candidate_that_does_not_fit_is_refused_with_every_reason(recipe, copied, tmp_path):
     other = write_recipe(tmp_path, classes={'rust': {}, 'scratch': {}, 'missing_screw': {}})
     with pytest.raises(ModelError, match=r'(?s)rust: not a class.*stain .*named nowhere'):
-        promote(copied.path, [other], tmp_path / 'data')
+        promote(copied.path, other, tmp_path / 'data')
 
 
 def test_rollback_gives_the_model_before_and_then_the_shipped_one(recipe, copied, tmp_path, few):
     data_dir = tmp_path / 'data'
     shipped = find_model(recipe, data_dir)
-    first = promote(copied.path, [recipe], data_dir, challenge=few).folder
-    second = promote(copied.path, [recipe], data_dir, challenge=few).folder
+    first = promote(copied.path, recipe, data_dir, challenge=few).folder
+    second = promote(copied.path, recipe, data_dir, challenge=few).folder
     assert first != second
     assert rollback(recipe, data_dir) == first
     assert rollback(recipe, data_dir) == shipped
@@ -124,8 +127,8 @@ def test_rollback_to_a_damaged_model_is_refused_and_the_present_one_stays(
     recipe, copied, tmp_path, few
 ):
     data_dir = tmp_path / 'data'
-    first = promote(copied.path, [recipe], data_dir, challenge=few).folder
-    second = promote(copied.path, [recipe], data_dir, challenge=few).folder
+    first = promote(copied.path, recipe, data_dir, challenge=few).folder
+    second = promote(copied.path, recipe, data_dir, challenge=few).folder
     (first / 'weights.pt').unlink()
     with pytest.raises(ModelError, match=r'weights\.pt'):
         rollback(recipe, data_dir)
@@ -133,10 +136,10 @@ def test_rollback_to_a_damaged_model_is_refused_and_the_present_one_stays(
 
 
 def test_a_folder_put_there_by_hand_is_kept_for_the_rollback(recipe, copied, tmp_path, few):
-    by_hand = tmp_path / 'data' / 'models' / 'simulated_parts'
+    by_hand = tmp_path / 'data' / 'models' / 'bracket'
     shutil.copytree(copied.path, by_hand)
     (by_hand / 'mark.txt').write_text('mine')
-    promote(copied.path, [recipe], tmp_path / 'data', challenge=few)
+    promote(copied.path, recipe, tmp_path / 'data', challenge=few)
     assert not (by_hand / 'mark.txt').exists()
     assert (rollback(recipe, tmp_path / 'data') / 'mark.txt').exists()
 
@@ -146,21 +149,81 @@ def test_a_second_promotion_at_the_same_time_is_refused(recipe, copied, tmp_path
         PromotedModels(recipe, tmp_path / 'data').locked(),
         pytest.raises(ModelError, match='another promotion'),
     ):
-        promote(copied.path, [recipe], tmp_path / 'data', challenge=few)
+        promote(copied.path, recipe, tmp_path / 'data', challenge=few)
 
 
 def test_a_promoted_model_that_vanished_is_not_replaced_unnoticed(recipe, copied, tmp_path, few):
-    folder = promote(copied.path, [recipe], tmp_path / 'data', challenge=few).folder
+    folder = promote(copied.path, recipe, tmp_path / 'data', challenge=few).folder
     shutil.rmtree(folder)
     with pytest.raises(ModelError, match='expected the promoted model'):
         find_model(recipe, tmp_path / 'data')
 
 
-def test_recipes_of_two_models_are_not_promoted_together(recipe, copied, tmp_path, few):
-    changed = recipe.file.detection.model_copy(update={'model': '../../models/other'})
-    other = replace(recipe, file=recipe.file.model_copy(update={'detection': changed}))
-    with pytest.raises(ModelError, match='name several models: other, simulated_parts'):
-        promote(copied.path, [recipe, other], tmp_path / 'data')
+def test_a_promotion_for_one_part_type_leaves_the_other_its_own_model(
+    recipe, copied, tmp_path, few
+):
+    """Both recipes may name their model alike: `model: model` beside each recipe."""
+    ring = replace(recipe, file=recipe.file.model_copy(update={'part_type': 'ring'}))
+    promote(copied.path, recipe, tmp_path / 'data', challenge=few)
+    assert find_model(recipe, tmp_path / 'data') != find_model(recipe)
+    assert find_model(ring, tmp_path / 'data') == find_model(ring)
+
+
+def test_a_damaged_incumbent_is_not_passed_over(recipe, copied, tmp_path, few):
+    folder = promote(copied.path, recipe, tmp_path / 'data', challenge=few).folder
+    before = snapshot(tmp_path / 'data')
+    (folder / 'weights.pt').unlink()
+    with pytest.raises(ModelError, match=r'weights\.pt'):
+        promote(copied.path, recipe, tmp_path / 'data', challenge=few)
+    shutil.rmtree(folder)
+    with pytest.raises(ModelError, match='expected the promoted model'):
+        promote(copied.path, recipe, tmp_path / 'data', challenge=few)
+    assert set(snapshot(tmp_path / 'data')) < set(before)
+
+
+@pytest.mark.parametrize(('offset', 'figure'), [(-8.0, 'recall'), (8.0, 'precision')])
+def test_the_same_network_with_other_probabilities_is_another_model(
+    recipe, copied, tmp_path, offset, figure
+):
+    """Its mAP50 is the same; at the recipe's thresholds it finds nothing, or too much."""
+    moved = {
+        label: Calibration(slope=1.0, offset=offset)
+        for label in ('scratch', 'stain', 'missing_screw', 'screw')
+    }
+    told = Calibrations(data='elsewhere', data_sha256='0' * 64, per_class=moved)
+    write_model_file(copied.path, copied.file.model_copy(update={'calibration': told}))
+    assert load_model_folder(copied.path).sha256 != copied.sha256
+    with pytest.raises(ModelError, match=f'{figure} 0') as caught:
+        promote(copied.path, recipe, tmp_path / 'data')
+    assert 'mAP50' not in str(caught.value)
+
+
+def test_an_examination_that_leaves_out_a_class_of_the_recipe_is_none(
+    recipe, copied, tmp_path, few
+):
+    shutil.copytree(few, tmp_path / 'few')
+    for file in (tmp_path / 'few' / 'labels').glob('*.txt'):
+        rows = [row for row in file.read_text().splitlines(True) if not row.startswith('2 ')]
+        file.write_text(''.join(rows))
+    with pytest.raises(ModelError, match='none shows scratch'):
+        promote(copied.path, recipe, tmp_path / 'data', challenge=tmp_path / 'few')
+
+
+def test_what_cannot_be_written_leaves_the_model_before_in_use(
+    recipe, copied, tmp_path, few, monkeypatch
+):
+    by_hand = tmp_path / 'data' / 'models' / 'bracket'
+    shutil.copytree(copied.path, by_hand)
+
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+
+    for method in ('_show', '_write'):
+        with monkeypatch.context() as patched:
+            patched.setattr(PromotedModels, method, full)
+            with pytest.raises(ModelError, match='No space left'):
+                promote(copied.path, recipe, tmp_path / 'data', challenge=few)
+        assert find_model(recipe, tmp_path / 'data') in (by_hand, by_hand.resolve())
 
 
 # The statistic, on made-up detections
@@ -204,9 +267,9 @@ def test_one_in_twenty_equal_pairs_lies_below_its_bound():
 
 
 def test_history_tells_who_replaced_whom(recipe, copied, tmp_path, few):
-    promote(copied.path, [recipe], tmp_path / 'data', challenge=few)
+    promote(copied.path, recipe, tmp_path / 'data', challenge=few)
     (line,) = (
-        Path(tmp_path / 'data' / 'models' / '.versions' / 'simulated_parts' / 'history.jsonl')
+        Path(tmp_path / 'data' / 'models' / '.versions' / 'bracket' / 'history.jsonl')
         .read_text()
         .splitlines()
     )

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from inspection_cell.errors import DataError, ModelError
+from inspection_cell.learning import training as training_module
 from inspection_cell.learning.datasets import files_sha256, load_dataset
 from inspection_cell.learning.folds import Fold
+from inspection_cell.learning.staging import stage
 from inspection_cell.learning.training import TrainingPlan, train
 from inspection_cell.learning.training_settings import AUGMENTATIONS, settings_of
 from inspection_cell.models import Export, export_sha256, load_model_folder
@@ -84,6 +86,16 @@ def test_a_trained_folder_says_how_it_came_about_and_loads(trained):
     assert folder.weights.stat().st_size < 6_000_000
     detector = UltralyticsDetector(folder)
     assert len(detector.detect([Image(np.zeros((64, 64), dtype=np.uint8))])) == 1
+
+
+def test_images_with_pasted_defects_are_trained_on_beside_the_others(tmp_path, monkeypatch):
+    data = write_dots(tmp_path / 'dots')
+    staged = []
+    monkeypatch.setattr(training_module, 'stage', lambda *all: staged.append(all) or stage(*all))
+    folder = train(short(data, epochs=1, pasted=3), tmp_path / 'model')
+    assert [len(files) for files in staged[0][0].values()] == [4 + 3, 4]
+    assert (folder.file.training.images, folder.file.training.pasted) == (4, 3)
+    assert not (folder.path / 'run').exists()
 
 
 def test_a_folder_with_a_model_is_not_trained_over(trained):

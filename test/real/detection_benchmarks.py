@@ -35,7 +35,7 @@ TRAINING = {
     'deeppcb': ('--image-size', '448', '--epochs', '160', '--batch', '4', '--set', 'lr0=0.001'),
     'magnetic_tile': (
         *('--image-size', '320', '--epochs', '100', '--batch', '4', '--set', 'lr0=0.001'),
-        *('--folds', str(FOLDS)),
+        *('--folds', str(FOLDS), '--paste', '1000'),  # 35 to 69 images of each defect are few
     ),
 }
 

@@ -60,6 +60,14 @@ def test_a_mask_in_two_pieces_has_an_outline_around_both():
     assert np.ptp(outline[:, 0]) == pytest.approx(89, abs=1)
 
 
+def test_a_probable_thing_without_a_mask_is_outlined_by_its_box():
+    rows = np.array([[10.0, 20, 60, 40, 0.97, 0]])
+    found = from_rows(rows, FITTED, CLASSES, [(10, 20, np.zeros((20, 50), dtype=np.uint8))])
+    assert found.scores == pytest.approx([0.97])
+    (outline,) = found.polygons_px
+    assert [*outline.min(axis=0), *outline.max(axis=0)] == pytest.approx([*found.boxes_px[0]])
+
+
 def test_a_network_of_other_classes_or_with_another_head_is_refused():
     with pytest.raises(ModelError, match='expected 2 classes, the network has 3'):
         decode((candidates(0),), FITTED, 'detect', CLASSES[:2], nms_free=False)

@@ -21,6 +21,7 @@ from inspection_cell.sim.plan import PlannedPart
 from inspection_cell.sim.seeds import Purpose
 from inspection_cell.sim.station import Station
 from inspection_cell.ultralytics_adapter.inference import UltralyticsDetector
+from inspection_cell.ultralytics_adapter.offline import torch
 from inspection_cell.views.image_files import detect_files, image_files
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
@@ -35,6 +36,20 @@ def folder():
 @pytest.fixture(scope='module')
 def detector(folder):
     return UltralyticsDetector(folder)
+
+
+def test_a_network_that_gives_no_numbers_has_not_looked(folder, tmp_path):
+    content = torch.load(folder.weights, weights_only=False)
+    head = content['model'].model[-1]
+    for layer in head.one2one_cv3:
+        torch.nn.init.constant_(layer[-1].bias, float('nan'))
+    torch.save(content, tmp_path / 'weights.pt')
+    damaged = folder.file.model_copy(
+        update={'exports': (), 'weights_sha256': file_sha256(tmp_path / 'weights.pt')}
+    )
+    write_model_file(tmp_path, damaged)
+    with pytest.raises(ModelError, match='no finite numbers'):
+        UltralyticsDetector(load_model_folder(tmp_path))
 
 
 @pytest.fixture(scope='module')

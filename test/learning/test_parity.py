@@ -61,7 +61,9 @@ def honest(exported):
 
 
 def judged(detector, challenge, trained_run, folder):
-    return compare(trained_run, run_challenge(detector, challenge), challenge, folder.sha256)
+    return compare(
+        trained_run, run_challenge(detector, challenge), challenge, folder.file.weights_sha256
+    )
 
 
 def test_an_honest_export_passes_with_every_box_matched(exported):
@@ -217,7 +219,7 @@ def test_a_class_that_the_weights_never_find_on_the_set_is_named(exported, chall
         for one in trained_run.detections
     )
     run = replace(trained_run, detections=blind)
-    (problem,) = compare(run, run, challenge, exported.sha256).parity.problems
+    (problem,) = compare(run, run, challenge, exported.file.weights_sha256).parity.problems
     assert 'find no stain' in problem
 
 

@@ -65,7 +65,8 @@ def with_exports(folder: ModelFolder, backends: tuple[str, ...]) -> ModelFolder:
         exports += [
             Export(
                 path=made.path.name, sha256=export_sha256(made.path), backend=backend,
-                precision=precision, end_to_end=made.end_to_end, parity=parity_of(folder.sha256),
+                precision=precision, end_to_end=made.end_to_end,
+                parity=parity_of(folder.file.weights_sha256),
             )
             for precision in (('fp32', 'bf16') if backend == 'openvino' else ('fp32',))
         ]  # fmt: skip

@@ -53,7 +53,7 @@ def test_an_export_that_was_never_compared_is_not_chosen(exported):
 
 def test_an_export_that_differs_or_belongs_to_other_weights_is_not_chosen(exported):
     export = export_of(exported, 'openvino')
-    differs = parity_of(exported.sha256, ('3 of 20 boxes have no partner',))
+    differs = parity_of(exported.file.weights_sha256, ('3 of 20 boxes have no partner',))
     others = parity_of('f' * 64)
     choice = choose(
         with_exports(

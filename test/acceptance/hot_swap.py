@@ -46,7 +46,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if asked.model is not None:
-            shutil.copytree(asked.model, folder / 'data' / 'models' / 'simulated_parts')
+            for part_type in ('bracket', 'ring'):
+                shutil.copytree(asked.model, folder / 'data' / 'models' / part_type)
         shipped, copy, damaged = candidates(folder)
         words = ['--parts', asked.parts, '--seed', asked.seed, '--data-dir', folder / 'data']
         command = [*COMMAND, 'demo', *map(str, words), '--json']

@@ -102,7 +102,7 @@ def test_a_model_that_cannot_serve_is_refused_with_a_reason_and_the_old_one_work
 
 
 def test_without_a_folder_the_promoted_model_is_taken(bench, pictures, models, hashes, swapped):
-    shutil.copytree(models / 'other', pictures.data / 'models' / 'model')
+    shutil.copytree(models / 'other', pictures.data / 'models' / 'sheet')
     assert swapped('sheet').model_hash == hashes['other']
     assert look(bench, pictures.recipe, 'i-1') == {hashes['other']}
 

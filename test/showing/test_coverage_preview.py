@@ -35,7 +35,8 @@ def block():
 
 def posed(kind, position_mm, **fields):
     pose = {'position_mm': position_mm, 'look_at_mm': (0, 0, 0)}
-    return {'kind': kind, 'topic': f'{kind}{position_mm}', 'pose': pose} | fields
+    topic = '_'.join([kind, *(f'{abs(value)}' for value in position_mm)])
+    return {'kind': kind, 'topic': topic, 'pose': pose} | fields
 
 
 def station(sensors, **coverage):

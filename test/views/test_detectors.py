@@ -98,7 +98,7 @@ def test_a_network_that_names_more_classes_than_its_file_is_refused(exported):
 def test_a_lower_floor_gives_more_boxes_of_which_the_best_are_the_same(exported, screws):
     export = export_of(exported, 'onnxruntime')
     usual = load_export(exported, export).detect([screws])[0]
-    many = load_export(exported, export, floor_score=0.001).detect([screws])[0]
+    many = load_export(exported, export, floor_score=1e-5).detect([screws])[0]
     assert len(many) > len(usual)
     assert np.array_equal(many.boxes_px[: len(usual)], usual.boxes_px)
 

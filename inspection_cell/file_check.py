@@ -11,7 +11,7 @@ from inspection_cell.cell import Cell, CellFile, load_cell
 from inspection_cell.errors import DataError, InspectionCellError
 from inspection_cell.feature_places import check_features, check_seen
 from inspection_cell.models import MODEL_FILE, check_model_fits, find_model, load_model_folder
-from inspection_cell.recipe import Recipe, RecipeFile, check_fit, load_recipe
+from inspection_cell.recipe import Recipe, RecipeFile, check_coverable, check_fit, load_recipe
 from inspection_cell.reference import load_reference
 from inspection_cell.schema import StrictModel
 from inspection_cell.zones import resolve_zones
@@ -93,6 +93,7 @@ def _check_zones(recipe: Recipe) -> None:
 
 def _check_together(recipe: Recipe, cell: Cell) -> None:
     check_fit(recipe, cell)
+    check_coverable(recipe, cell)
     reference = load_reference(recipe)
     if reference is not None:
         check_seen(recipe, reference, cell)

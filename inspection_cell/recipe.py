@@ -144,7 +144,7 @@ def check_fit(recipe: Recipe, cell: Cell) -> None:
     """Raise ConfigError with every point in which the recipe does not fit the cell."""
     problems = _process_problems(recipe, cell) + _slicing_problems(recipe, cell)
     problems += _joint_problems(recipe, cell) + _moved_problems(recipe, cell)
-    problems += _shot_problems(recipe, cell) + _counted_problems(recipe, cell)
+    problems += _shot_problems(recipe, cell)
     for name, presentation in recipe.file.presentations.items():
         for sensor in presentation.sensors:
             key = f'presentations.{name}.sensors'
@@ -162,8 +162,11 @@ def check_fit(recipe: Recipe, cell: Cell) -> None:
         raise ConfigError(recipe.path, problems)
 
 
-def _counted_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
-    """More views demanded than sensors of that kind give."""
+def check_coverable(recipe: Recipe, cell: Cell) -> None:
+    """Raise ConfigError where more views are demanded than sensors of that kind ever give.
+
+    Such a cell runs and previews, and never accepts.
+    """
     file = recipe.file
     kinds = {
         'any': {*cell.cameras, *cell.scanners},
@@ -182,7 +185,8 @@ def _counted_problems(recipe: Recipe, cell: Cell) -> list[Problem]:
         if minimum and least > views:
             allowed = f'at most {views}: so many views of the kind {by!r} has {cell.path.name}'
             problems.append(Problem(f'{key}.min_views', str(least), allowed))
-    return problems
+    if problems:
+        raise ConfigError(recipe.path, problems)
 
 
 def _slicing_problems(recipe: Recipe, cell: Cell) -> list[Problem]:

@@ -7,7 +7,7 @@ import yaml
 
 from inspection_cell.cell import Cell, CellFile
 from inspection_cell.errors import ConfigError
-from inspection_cell.recipe import RecipeFile, check_fit, load_recipe
+from inspection_cell.recipe import RecipeFile, check_coverable, check_fit, load_recipe
 
 POSE = {'position_mm': [0, 0, 500], 'rpy_deg': [0, 0, 0]}
 SENSOR = {'topic': 'a', 'pose': POSE}
@@ -56,10 +56,10 @@ def test_a_good_recipe_loads_and_fits_its_cell(tmp_path):
 
 def test_more_views_than_the_sensors_of_a_kind_give_are_refused(tmp_path):
     twice = load_recipe(write(tmp_path, coverage={'minimum': 0.5, 'min_views': 2}))
-    check_fit(twice, CELL)
+    check_coverable(twice, CELL)
     scanned = {'minimum': 0.5, 'min_views': 2, 'by': 'scanner'}
     with pytest.raises(ConfigError, match=r"at most 1: so many views of the kind 'scanner'"):
-        check_fit(load_recipe(write(tmp_path, coverage=scanned)), CELL)
+        check_coverable(load_recipe(write(tmp_path, coverage=scanned)), CELL)
 
 
 def test_by_default_no_length_of_a_defect_is_allowed(tmp_path):

@@ -51,6 +51,14 @@ def write_dots(folder: Path, count: int = 4, splits=('train', 'val'), outlines: 
     return folder / 'data.yaml'
 
 
+STAGED = []  # what the trainer was given
+
+
+def staged(files, *others):
+    STAGED.append(files)
+    return stage(files, *others)
+
+
 def short(data: Path, **changes) -> TrainingPlan:
     return TrainingPlan(data, 'dots', **{'epochs': 2, 'image_size': 64, 'batch': 2, **changes})
 
@@ -62,7 +70,10 @@ def trained(tmp_path_factory):
     before = sorted(data.parent.rglob('*'))
     reports = []
     out = tmp_path_factory.mktemp('models') / 'dots'
-    folder = train(short(data, seed=7, augmentation='surfaces'), out, reports.append)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training_module, 'stage', staged)
+        plan = short(data, seed=7, augmentation='surfaces', pasted=3)
+        folder = train(plan, out, reports.append)
     assert sorted(data.parent.rglob('*')) == before  # nothing is written beside the user's data
     return folder, data, reports
 
@@ -88,14 +99,10 @@ def test_a_trained_folder_says_how_it_came_about_and_loads(trained):
     assert len(detector.detect([Image(np.zeros((64, 64), dtype=np.uint8))])) == 1
 
 
-def test_images_with_pasted_defects_are_trained_on_beside_the_others(tmp_path, monkeypatch):
-    data = write_dots(tmp_path / 'dots')
-    staged = []
-    monkeypatch.setattr(training_module, 'stage', lambda *all: staged.append(all) or stage(*all))
-    folder = train(short(data, epochs=1, pasted=3), tmp_path / 'model')
-    assert [len(files) for files in staged[0][0].values()] == [4 + 3, 4]
-    assert (folder.file.training.images, folder.file.training.pasted) == (4, 3)
-    assert not (folder.path / 'run').exists()
+def test_images_with_pasted_defects_are_trained_on_beside_the_others(trained):
+    folder, _, _ = trained
+    assert folder.file.training.pasted == 3
+    assert [len(files) for files in STAGED[0].values()] == [4 + 3, 4]
 
 
 def test_a_folder_with_a_model_is_not_trained_over(trained):

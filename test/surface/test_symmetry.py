@@ -66,6 +66,7 @@ def test_a_small_nose_breaks_the_symmetry_and_leaves_near_ones():
     assert symmetry.text == ''
 
 
+@pytest.mark.slow
 def test_a_cone_is_turned_about_its_axis_and_not_reversible():
     turn, symmetry = analysed(o3d.geometry.TriangleMesh.create_cone(0.03, 0.06, 120))
     assert abs(symmetry.axis @ turn[:, 2]) > np.cos(np.radians(0.05))
@@ -102,6 +103,7 @@ def test_poses_that_differ_by_a_symmetry_are_equivalent(symmetries, seed):
         assert not equivalent(tilted, robot, symmetry, 1e-3, np.radians(1.0))
 
 
+@pytest.mark.slow
 def test_the_same_mesh_gives_the_same_symmetry_again():
     first, second = analysed(prism(5))[1], analysed(prism(5))[1]
     assert all(

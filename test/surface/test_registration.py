@@ -69,6 +69,7 @@ def test_a_plane_that_fits_anywhere_on_the_part_is_refused(field):
     assert 'does not determine the pose' in found.reason
 
 
+@pytest.mark.slow
 def test_a_turned_body_keeps_the_robots_angle_about_its_axis(scan_of, scanner_pose):
     cone = o3d.geometry.TriangleMesh.create_cone(0.03, 0.05, 400)
     mesh = ReferenceMesh(np.asarray(cone.vertices), np.asarray(cone.triangles))

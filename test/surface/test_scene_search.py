@@ -104,6 +104,7 @@ def found_with(seed):
     return find(cluttered(), bracket(), seed)
 
 
+@pytest.mark.slow
 def test_a_part_among_others_on_a_table_is_found_within_1_mm_and_1_degree():
     found = found_with(0)
     assert found.reason == ''

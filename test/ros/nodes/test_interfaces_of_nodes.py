@@ -69,4 +69,5 @@ def test_what_the_nodes_do_in_the_graph_is_what_is_listed(make_world, files, cha
         spec.name for spec in cell_nodes(cell, load_recipes(cell, [files.recipe]), files.data)
     }
     for name, node in expected.items():
-        assert settled(world, name) == comparable(listed(node)), name
+        wanted = comparable(listed(node))
+        assert settled(world, name, wanted) == wanted, name

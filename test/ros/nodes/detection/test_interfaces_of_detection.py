@@ -26,4 +26,5 @@ def test_what_the_nodes_do_in_the_graph_is_what_is_listed(lit, bench, pictures):
     expected = cell_interfaces(load_cell(pictures.cell))
     assert {'plc/ring', 'left/exposure'} <= set(expected['cell_node'].publishes)
     for name in ('detection_node', 'cell_node'):
-        assert settled(bench.world, name) == comparable(listed(expected[name])), name
+        wanted = comparable(listed(expected[name]))
+        assert settled(bench.world, name, wanted) == wanted, name

@@ -37,7 +37,7 @@ COMMAND = [sys.executable, '-c', 'from inspection_cell.cli import main; main()']
 def main() -> int:
     """Run the demo, swap meanwhile, and check every record."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument('--parts', type=int, default=24)
+    options.add_argument('--parts', type=int, default=40)
     options.add_argument('--swaps', type=int, default=20)
     options.add_argument('--seed', type=int, default=3)
     options.add_argument('--model', type=Path)

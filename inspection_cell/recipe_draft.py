@@ -83,12 +83,7 @@ def draft_recipe(
     middle_m = held_middle(cell, reference.diagonal_m)
     position_mm = 1e3 * (middle_m - (low + high) / 2.0)
     labels = load_model_folder(model).file.classes if model and cell.cameras else ()
-    copy = folder / f'{part_type}{mesh.suffix.lower()}'
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(mesh, copy)
-    except OSError as error:
-        raise DataError(f'{folder}: cannot be written: {error.strerror}') from error
+    copy = _copied(mesh, folder, part_type)
     draft = Draft(
         part_type,
         copy.name,
@@ -111,6 +106,17 @@ def draft_recipe(
         draft.position_mm,
         model if labels else None,
     )
+
+
+def _copied(mesh: Path, folder: Path, part_type: str) -> Path:
+    """The mesh beside the recipe, under the part type's name."""
+    copy = folder / f'{part_type}{mesh.suffix.lower()}'
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(mesh, copy)
+    except OSError as error:
+        raise DataError(f'{folder}: cannot be written: {error.strerror}') from error
+    return copy
 
 
 def part_type_of(mesh: Path) -> str:

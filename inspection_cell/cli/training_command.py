@@ -109,9 +109,13 @@ def train(
     )
     if folds is not None:
         _train_folds(plan, out, folds, fold, resume=resume, json=json)
-        return
-    if fold is not None:
+    elif fold is not None:
         raise DataError('--fold: expected --folds beside it')
+    else:
+        _train_once(plan, out, resume=resume, json=json)
+
+
+def _train_once(plan: TrainingPlan, out: Path, *, resume: bool, json: bool) -> None:
     folder = train_one(plan, out, resume=resume, silent=json)
     metrics = folder.file.metrics
     if json:

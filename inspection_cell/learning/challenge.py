@@ -71,13 +71,14 @@ def load_challenge(path: Path, classes: Sequence[str]) -> Challenge:
     return Challenge(path, data.classes, files_sha256(files, data.classes), images)
 
 
-def check_classes(path: Path, found: Sequence[str], known: Sequence[str]) -> None:
+def check_classes(
+    path: Path, found: Sequence[str], known: Sequence[str], whose: str = 'the model'
+) -> None:
     """Raise DataError for classes of a data set that the model does not know."""
     unknown = [label for label in found if label not in known]
     if unknown:
         raise DataError(
-            f'{path}: {", ".join(unknown)}: not a class of the model, which knows '
-            f'{", ".join(known)}'
+            f'{path}: {", ".join(unknown)}: not a class of {whose}, which knows {", ".join(known)}'
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inspection_cell.errors import DataError, ModelError
 from inspection_cell.learning.calibration import Fitted, fit_calibration, scored_hits
+from inspection_cell.learning.challenge import check_classes
 from inspection_cell.learning.coco import match
 from inspection_cell.learning.datasets import Dataset, LabelledFile, files_sha256, load_dataset
 from inspection_cell.learning.detection_run import DetectionRun, run_detector
@@ -119,12 +120,7 @@ def evaluate_model(
 def _dataset(path: Path, folder: ModelFolder) -> Dataset:
     """For a network of plain boxes the outlines of a data set are boxes."""
     dataset = load_dataset(path, 'detect' if folder.file.task == 'detect' else None)
-    unknown = [label for label in dataset.classes if label not in folder.classes]
-    if unknown:
-        raise DataError(
-            f'{path}: {", ".join(unknown)}: not a class of {folder.path}, which knows '
-            f'{", ".join(folder.classes)}'
-        )
+    check_classes(path, dataset.classes, folder.classes, str(folder.path))
     return dataset
 
 

@@ -107,9 +107,12 @@ class RejectSide:
         self._sequence = 0
 
     @property
-    def waits(self) -> bool:
-        """Whether something follows from time alone: `tick` must be called."""
-        return bool(self._waiting or self._unconfirmed)
+    def due_ns(self) -> int | None:
+        """When something follows from time alone: `tick` must be called then; None: never."""
+        dues_ns = [self._confirmed_by_ns(sent_ns) for _, sent_ns in self._unconfirmed.values()]
+        if self._waiting:
+            dues_ns.append(self._decided_by_ns(self._waiting[0]))
+        return min(dues_ns, default=None)
 
     def permit(
         self,
@@ -176,19 +179,25 @@ class RejectSide:
         return (Disposition(command, confirmed, bin_name, reason), *self.tick(now_ns))
 
     def tick(self, now_ns: int) -> tuple[Step, ...]:
-        """Decide about parts whose time has come; call often while something `waits`."""
+        """Decide about parts whose time has come; nothing changes before `due_ns`."""
         steps: list[Step] = []
         while self._waiting and (command := self._decided(self._waiting[0], now_ns)):
             self._waiting.popleft()
             self._unconfirmed[command.sequence] = (command, now_ns)
             steps.append(command)
-        limit_s = self._settings.confirm_within_s
         for sequence, (command, sent_ns) in list(self._unconfirmed.items()):
-            if now_ns - sent_ns > limit_s * 1e9:
+            if now_ns >= self._confirmed_by_ns(sent_ns):
                 del self._unconfirmed[sequence]
-                reason = f'{command.reason}; no confirmation within {limit_s:g} s'
+                within_s = self._settings.confirm_within_s
+                reason = f'{command.reason}; no confirmation within {within_s:g} s'
                 steps.append(Disposition(command, False, command.bin, reason))
         return tuple(steps)
+
+    def _decided_by_ns(self, part: _Waiting) -> int:
+        return part.arrived_ns + round(self._settings.decide_within_s * 1e9)
+
+    def _confirmed_by_ns(self, sent_ns: int) -> int:
+        return sent_ns + round(self._settings.confirm_within_s * 1e9)
 
     def _announced(self, inspection_id: str, part_id: str, now_ns: int) -> _Known | None:
         """The entry of an inspection; None where permits and verdicts have no effect any more."""
@@ -217,7 +226,6 @@ class RejectSide:
         """The command for the first waiting part, or None while it may still be permitted."""
         known = self._known.get(part.inspection_id) if not part.refused else None
         decision = (known.decision if known else None) or Decision.UNKNOWN
-        waited_s = (now_ns - part.arrived_ns) / 1e9
         if part.refused:
             reason = part.refused
         elif known and known.void:
@@ -226,7 +234,7 @@ class RejectSide:
                 reason = f'the verdict is {decision.name}'
         elif known and known.valid_until_ns is not None and now_ns < known.valid_until_ns:
             return self._command(part, Action.RELEASE, Decision.ACCEPT, 'permit is valid', now_ns)
-        elif waited_s >= self._settings.decide_within_s:
+        elif now_ns >= self._decided_by_ns(part):
             reason = f'no valid permit within {self._settings.decide_within_s:g} s'
         elif len(self._waiting) > self._settings.buffer:
             reason = f'more than {self._settings.buffer} parts wait'

@@ -24,10 +24,9 @@ from inspection_cell.nodes.params import CellParams
 from inspection_cell.nodes.pulse import Pulse
 from inspection_cell.nodes.qos import LATCHED, RELIABLE, publisher_events
 from inspection_cell.nodes.run import ManagedNode, run
-from inspection_cell.nodes.timers import wake
+from inspection_cell.nodes.timers import Alarm
 from inspection_cell.nodes.watch import CellWatch
 
-TICK_S = 0.02  # while a part or a confirmation is waited for. Permits and parts act at once
 WATCH_S = 0.1
 
 
@@ -71,14 +70,14 @@ class RejectNode(ManagedNode[CellParams]):
             ),
         ]
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._ticking = self.create_timer(TICK_S, self._tick, clock=steady)
+        self._alarm = Alarm(self, self._tick)
         self._watching = self.create_timer(WATCH_S, self._look_at_cell, clock=steady)
         self._diagnosis = Diagnosis(self, self._readings)
 
     def deactivate(self) -> None:
         """Divert what waits and close the topics."""
         self._do(self._side.cell_lost('the reject side stops', time.monotonic_ns()))
-        self.destroy_timer(self._ticking)
+        self._alarm.close()
         self.destroy_timer(self._watching)
         self._diagnosis.close()
         for subscription in self._heard:
@@ -129,8 +128,6 @@ class RejectNode(ManagedNode[CellParams]):
 
     def _tick(self) -> None:
         self._do(self._side.tick(time.monotonic_ns()))
-        if not self._side.waits:
-            self._ticking.cancel()
 
     def _look_at_cell(self) -> None:
         now_ns = time.monotonic_ns()
@@ -152,8 +149,9 @@ class RejectNode(ManagedNode[CellParams]):
             else:
                 self._last = step
                 self._dispositions.publish(disposition_to_msg(step, stamp_ns))
-        if self._side.waits:
-            wake(self._ticking)
+        due_ns = self._side.due_ns
+        if due_ns is not None:
+            self._alarm.set(due_ns)
 
     def _say(self, command: Command) -> None:
         who = command.inspection_id or 'a part without a name'

@@ -32,7 +32,7 @@ from inspection_cell.nodes.starting import Starting
 
 P = TypeVar('P', bound=CellParams)
 
-STOP_WITHIN_S = 0.1
+STOP_WITHIN_S = 0.25  # a node that waits is woken as often, which takes about a millisecond
 
 
 class Logger(Protocol):

@@ -1,13 +1,14 @@
-"""Timers that run only while something waits: woken by anybody, put to sleep by themselves."""
+"""Timers that run only while something waits, and alarms that ring when it is due."""
 
 import threading
 import time
 
-from rclpy.executors import MultiThreadedExecutor
+import pytest
+from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import Empty
 
-from inspection_cell.nodes.timers import wake
+from inspection_cell.nodes.timers import Alarm, wake
 
 SECONDS = 1.0
 
@@ -55,3 +56,59 @@ def test_a_timer_that_runs_keeps_its_beat_when_it_is_woken_again(ros):
     wake(timer)
     assert not timer.is_canceled()
     node.destroy_node()
+
+
+class Rung:
+    """A node with an alarm, and when it rang."""
+
+    def __init__(self):
+        self.node, self.executor = Node('sleeper'), SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.times_ns = []
+        self.alarm = Alarm(self.node, lambda: self.times_ns.append(time.monotonic_ns()))
+
+    def spin(self, seconds):
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            self.executor.spin_once(timeout_sec=left_s)
+
+    def close(self):
+        self.alarm.close()
+        self.executor.shutdown()
+        self.node.destroy_node()
+
+
+@pytest.fixture
+def rung(ros):
+    rung = Rung()
+    yield rung
+    rung.close()
+
+
+def test_an_alarm_rings_once_when_it_is_due(rung):
+    due_ns = time.monotonic_ns() + 200_000_000
+    rung.alarm.set(due_ns)
+    rung.spin(0.6)
+    (rang_ns,) = rung.times_ns
+    assert rang_ns >= due_ns - 5_000_000  # the clocks of ROS and Python may drift
+
+
+def test_the_earlier_of_two_times_counts(rung):
+    now_ns = time.monotonic_ns()
+    rung.alarm.set(now_ns + 100_000_000_000)
+    rung.alarm.set(now_ns + 100_000_000)
+    rung.alarm.set(now_ns + 200_000_000_000)
+    rung.spin(0.5)
+    assert len(rung.times_ns) == 1
+
+
+def test_an_alarm_that_rang_is_set_again(rung):
+    for _ in range(3):
+        rung.alarm.set(time.monotonic_ns())  # past already: at once
+        rung.spin(0.2)
+    assert len(rung.times_ns) == 3
+
+
+def test_an_alarm_that_was_never_set_is_silent(rung):
+    rung.spin(0.2)
+    assert not rung.times_ns

@@ -39,7 +39,7 @@ def probabilities(
 ) -> NDArray[np.float64]:
     """(N,) 1 / (1 + exp(-(slope · logit(score) + offset))), after Platt (1999).
 
-    A class without a calibration keeps its scores.
+    A class without a calibration keeps its scores. `raw_score` is the way back.
     """
     known = calibrations.per_class
     result = scores.astype(np.float64)
@@ -52,3 +52,13 @@ def probabilities(
     logits = slopes * np.log(inside / (1.0 - inside)) + offsets
     result[rows] = 1.0 / (1.0 + np.exp(-logits))
     return result
+
+
+def raw_score(probability: float, label: str, calibrations: Calibrations | None) -> float:
+    """The score that a network gives for what has this probability."""
+    known = calibrations.per_class.get(label) if calibrations else None
+    if known is None:
+        return probability
+    inside = min(max(probability, EDGE), 1.0 - EDGE)
+    logit = (np.log(inside / (1.0 - inside)) - known.offset) / known.slope
+    return float(1.0 / (1.0 + np.exp(-logit)))

@@ -18,12 +18,16 @@ from inspection_cell.models import (
 from inspection_cell.observations import Image, ViewKey
 from inspection_cell.recipe import Recipe
 from inspection_cell.reference import ReferenceMesh, load_reference
+from inspection_cell.sections.detection import Detection
+from inspection_cell.views.calibrated import raw_score
 from inspection_cell.views.detection import DetectionInspector, other_cameras
 from inspection_cell.views.detections import Detector
-from inspection_cell.views.detectors import choose, load_detector
+from inspection_cell.views.detectors import FLOOR_SCORE, choose, load_detector
+from inspection_cell.views.heads import LOWEST_SCORE
 from inspection_cell.views.slicing import detector_for_sensor
 from inspection_cell.views.windows import PartWindows
 
+ROUNDING = 1e-6
 INSPECTIONS_KEPT = 4  # the robot holds one part at a time: the others have all their images
 
 
@@ -47,6 +51,12 @@ class RunningModel:
         """Longest side that the network sees, pixels; None: the image's own."""
         detection = self.recipe.file.detection
         return detection.image_size if detection else None
+
+    @property
+    def floor_score(self) -> float:
+        """Raw scores below do not count by the recipe."""
+        detection = self.recipe.file.detection
+        return floor_score(detection, self.folder) if detection else FLOOR_SCORE
 
     def __str__(self) -> str:
         """What runs, in words: `bracket: simulated_parts 1a2b3c4d5e6f on openvino fp32`."""
@@ -136,9 +146,11 @@ class RunningModels:
         """A model that fits the recipe, and is warm."""
         folder = load_model_folder(path or find_model(recipe, self._evidence.data_dir))
         check_model_fits(recipe, folder)
-        size = recipe.file.detection.image_size if recipe.file.detection else None
-        shared = self._loaded_already(folder, size)
-        detector = shared or load_detector(folder, size)
+        detection = recipe.file.detection
+        size = detection.image_size if detection else None
+        floor = floor_score(detection, folder) if detection else FLOOR_SCORE
+        shared = self._loaded_already(folder, size, floor)
+        detector = shared or load_detector(folder, size, floor_score=floor)
         self._warm(recipe, reference, detector)
         inspector = DetectionInspector(
             recipe, reference, detector, self._evidence, cell=self._cell
@@ -178,12 +190,30 @@ class RunningModels:
         made = {model.recipe.sha256: model for model in models}
         self._running = {name: self._running.get(name, model) for name, model in made.items()}
 
-    def _loaded_already(self, folder: ModelFolder, size: int | None) -> Detector | None:
-        """The detector of another recipe that runs the very same model."""
+    def _loaded_already(
+        self, folder: ModelFolder, size: int | None, floor: float
+    ) -> Detector | None:
+        """The detector of another recipe that runs the very same model in the same way."""
+        wanted = (folder.file, size, floor)
         for model in self.running:
-            if (model.folder.file, model.image_size) == (folder.file, size):
+            if (model.folder.file, model.image_size, model.floor_score) == wanted:
                 return model.detector
         return None
+
+
+def floor_score(detection: Detection, folder: ModelFolder) -> float:
+    """Below which raw score nothing counts by the recipe; `FLOOR_SCORE` unless it wants less.
+
+    Thresholds are probabilities: what a calibration lifts above them must not be lost before.
+    """
+    thresholds = [
+        *((label, limit.min_score) for label, limit in detection.classes.items()),
+        *((feature.label, feature.min_score) for feature in detection.features),
+    ]
+    raw = [raw_score(score, label, folder.file.calibration) for label, score in thresholds]
+    lowest = min(raw, default=FLOOR_SCORE)
+    # A score at the floor is left out, and at the threshold it counts.
+    return max(min(FLOOR_SCORE, lowest * (1.0 - ROUNDING)), LOWEST_SCORE)
 
 
 def _black(size: tuple[int, int]) -> Image:

@@ -4,17 +4,22 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inspection_cell.cell import Cell, load_cell
 from inspection_cell.errors import ModelError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.locations import demo_cell, demo_recipes, share_folder
+from inspection_cell.models import load_model_folder
 from inspection_cell.observations import Image, Observation, ViewKey
 from inspection_cell.recipe import load_recipe
 from inspection_cell.reference import load_reference
 from inspection_cell.sections.detection import Slicing
 from inspection_cell.views import running_models
+from inspection_cell.views.calibrated import probabilities, raw_score
 from inspection_cell.views.detections import Detections
+from inspection_cell.views.heads import FLOOR_SCORE, LOWEST_SCORE
 from inspection_cell.views.running_models import INSPECTIONS_KEPT, RunningModels
 from inspection_cell.views.windows import PartWindows
 
@@ -29,6 +34,7 @@ class Noting:
     backend: str = 'none'
     classes: tuple[str, ...] = CLASSES
     model_hash: str = 'ab' * 32
+    floor_score: float = 0.0
     shown: list[list[tuple[int, ...]]] = field(default_factory=list)
     beside: list[int] = field(default_factory=list)
 
@@ -43,8 +49,8 @@ def loaded(monkeypatch) -> list[Noting]:
     """The detectors that were loaded, instead of networks."""
     made: list[Noting] = []
 
-    def load(folder, size):
-        made.append(Noting())
+    def load(folder, size, *, floor_score):
+        made.append(Noting(floor_score=floor_score))
         return made[-1]
 
     monkeypatch.setattr(running_models, 'load_detector', load)
@@ -116,6 +122,37 @@ def test_an_image_is_cut_into_tiles_once(cell, tmp_path, loaded):
     image = Image(np.zeros((960, 1280, 3), dtype=np.uint8))
     inspector.inspect(Observation('i', ViewKey('top', 'left'), 1, image, held, camera))
     assert loaded[0].shown == [[(640, 640)] * 6 + [(960, 1280)]]
+
+
+def with_min_score(recipe, label, min_score):
+    limits = recipe.file.detection.classes
+    limit = limits[label].model_copy(update={'min_score': min_score})
+    return with_detection(recipe, classes={**limits, label: limit})
+
+
+def test_usual_thresholds_share_a_detector_that_leaves_noise_out(cell, tmp_path, loaded):
+    running(cell, tmp_path, *recipes())
+    assert [detector.floor_score for detector in loaded] == [FLOOR_SCORE]
+
+
+@pytest.mark.parametrize('min_score', [0.0, 0.001])
+def test_no_score_that_the_recipe_counts_is_left_out_before(cell, tmp_path, loaded, min_score):
+    bracket, ring = recipes()
+    (model, _) = running(
+        cell, tmp_path, with_min_score(bracket, 'scratch', min_score), ring
+    ).running
+    assert len(loaded) == 2  # the other recipe's leaves out more
+    floor = loaded[0].floor_score
+    assert LOWEST_SCORE <= floor < FLOOR_SCORE
+    (told,) = probabilities(np.array([floor]), ['scratch'], model.folder.file.calibration)
+    assert told <= max(min_score, 1e-5)
+
+
+@given(st.floats(0.001, 0.999), st.sampled_from(['screw', 'scratch', 'unknown']))
+def test_the_raw_score_of_a_probability_leads_back_to_it(probability, label):
+    calibrations = load_model_folder(MODEL).file.calibration
+    raw = raw_score(probability, label, calibrations)
+    assert probabilities(np.array([raw]), [label], calibrations) == pytest.approx(probability)
 
 
 def test_an_inspection_keeps_its_model_until_many_others_have_begun(cell, tmp_path, loaded):

@@ -42,6 +42,7 @@ ENCODINGS = {
     '32FC1': Encoding('f4'),
     'bgr8': Encoding('u1', 3),
     'rgb8': Encoding('u1', 3, cv2.COLOR_RGB2BGR),
+    'bgr16': Encoding('u2', 3),
     'bgra8': Encoding('u1', 4, cv2.COLOR_BGRA2BGR),
     'rgba8': Encoding('u1', 4, cv2.COLOR_RGBA2BGR),
     'bayer_rggb8': Encoding('u1', 1, cv2.COLOR_BayerRGGB2BGR, mosaic=True),
@@ -56,8 +57,8 @@ def decode_image(
 ) -> Image:
     """Decode the fields of sensor_msgs/Image.
 
-    mono8, bgr8 and, in this machine's byte order, mono16, 16UC1 and 32FC1 share the memory of
-    `data`, with rows `step` bytes apart; all others are converted once.
+    mono8, bgr8 and, in this machine's byte order, mono16, bgr16, 16UC1 and 32FC1 share the memory
+    of `data`, with rows `step` bytes apart; all others are converted once.
 
     Returns:
         Read-only pixels: (H, W) for grey and depth, (H, W, 3) in B, G, R order for colour.

@@ -43,7 +43,7 @@ class _Calibration(_Foreign):
     image_height: Pixels
     camera_matrix: _Matrix
     distortion_model: str = 'plumb_bob'
-    distortion_coefficients: _Matrix = _Matrix(data=())
+    distortion_coefficients: _Matrix = Field(default=_Matrix(data=()), validate_default=True)
     rectification_matrix: _Matrix | None = None
     projection_matrix: _Matrix | None = None
 

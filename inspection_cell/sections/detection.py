@@ -121,6 +121,8 @@ class Detection(StrictModel):
     @model_validator(mode='after')
     def _ignored_nowhere_else(self) -> Self:
         features = {feature.label for feature in self.features}
+        if len(features) < len(self.features):  # one detection would prove both entries
+            raise ValueError('features: expected each label once, with all its positions')
         for label in sorted(features & self.classes.keys()):
             raise ValueError(f'classes: {label!r} is a feature too, which a good part shows')
         used = {*self.classes, *features}

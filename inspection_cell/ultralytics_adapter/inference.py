@@ -147,7 +147,10 @@ def _predicted(
 
 
 def _finite(model: YOLO) -> type:
-    """The vendor's predictor, which would leave out what has no finite score, refusing that."""
+    """The vendor's predictor, which would leave out what has no finite score, refusing that.
+
+    It would leave out what has no pixel in its mask too; here that keeps its box.
+    """
     vendor: Any = model.task_map[model.task]['predictor']
 
     class Finite(vendor):  # type: ignore[misc]
@@ -155,6 +158,14 @@ def _finite(model: YOLO) -> type:
             if not all(bool(torch.isfinite(one).all()) for one in _tensors(preds)):
                 raise ModelError('the network gives values that are no finite numbers')
             return super().postprocess(preds, *args, **kwargs)
+
+        def construct_result(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            features = getattr(self, '_feats', None)
+            self._feats = features or ()  # the vendor filters only without
+            try:
+                return super().construct_result(*args, **kwargs)
+            finally:
+                self._feats = features
 
     return Finite
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -67,7 +67,8 @@ class DetectionInspector:
         if reference is not None:
             check_features(recipe, reference)
         self._detection = recipe.file.detection
-        self._min_scores = {n: limit.min_score for n, limit in self._detection.classes.items()}
+        self._min_scores = {one.label: one.min_score for one in self._detection.features}
+        self._min_scores |= {n: limit.min_score for n, limit in self._detection.classes.items()}
         self._proof = PresenceProof(self._detection, recipe.file.silhouette, reference)
         self._masks = Masks(recipe, reference)
         self._windows = PartWindows(recipe, reference, cell)
@@ -176,11 +177,13 @@ class DetectionInspector:
             if (limit := self._detection.classes.get(label))
             and detections.scores[index] >= limit.min_score
         ]
-        shown = {_key(finding) for finding in findings}
+        by_place = {_key(finding): finding for finding in findings}
         for one in expected:
-            absent = missing_findings(one, detections)
-            findings += [finding for finding in absent if _key(finding) not in shown]
-        return tuple(findings)
+            for absent in missing_findings(one, detections):
+                shown = by_place.get(_key(absent), absent)
+                # The detector's own weak box there is no sign that the feature is there.
+                by_place[_key(absent)] = replace(shown, score=max(shown.score, absent.score))
+        return tuple(by_place.values())
 
     def _annotated(
         self,

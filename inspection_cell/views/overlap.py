@@ -7,6 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from inspection_cell.views.detections import Detections
 
 Boxes = NDArray[np.float64]
+SAME_THING = 0.5  # share of the smaller of two boxes that lies in the other
 
 
 def iou_matrix(first: Boxes, second: Boxes) -> NDArray[np.float64]:

@@ -17,7 +17,8 @@ from inspection_cell.geometry import Intrinsics, Points, Transform, transform_po
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.sections.detection import Feature, Silhouette
 from inspection_cell.views.detections import Detections
-from inspection_cell.views.windows import image_bounds
+from inspection_cell.views.overlap import SAME_THING, areas, shared_areas
+from inspection_cell.views.windows import SAME_RAY_COS, image_bounds
 
 MISSED_SCORE = 0.6  # of a feature that should be there and of which the detector sees no trace
 MIN_FEATURES = 2  # one match alone may be chance
@@ -102,11 +103,12 @@ def missing_findings(expected: Expected, detections: Detections) -> tuple[Findin
     """A finding `missing_<label>` for each visible position without its feature.
 
     Its score is 0.6, lowered in proportion when the detector sees the feature there too weakly to
-    count, or the detector's own for a box of that class there where that is higher.
+    count, or the detector's own for a box of that class there where that is higher. What proves a
+    neighbour is no trace of this one.
     """
     label = f'missing_{expected.feature.label}'
     own = detections.of(label)
-    weak = detections.of(expected.feature.label)
+    weak = _unclaimed(expected, detections)
     findings = []
     for index in np.flatnonzero(expected.matched < 0):
         pixel, gate = expected.pixels[index], expected.gates_px[index]
@@ -119,6 +121,18 @@ def missing_findings(expected: Expected, detections: Detections) -> tuple[Findin
             score, box = max(score, shown[0]), shown[1]
         findings.append(Finding(label, score, box_px=box))
     return tuple(findings)
+
+
+def _unclaimed(expected: Expected, detections: Detections) -> Detections:
+    """Detections of a feature that are too weak to count and show none that was found."""
+    feature = expected.feature
+    found = detections.of(feature.label, feature.min_score)
+    claimed = found.boxes_px[expected.matched[expected.matched >= 0]]
+    every = detections.of(feature.label)
+    shared = shared_areas(every.boxes_px, claimed)
+    smaller = np.minimum(areas(every.boxes_px)[:, None], areas(claimed)[None])
+    other = (shared < SAME_THING * smaller).all(axis=1)
+    return every.chosen(np.flatnonzero(other & (every.scores < feature.min_score)))
 
 
 def feature_presence(expected: Sequence[Expected]) -> Presence | None:
@@ -223,9 +237,21 @@ def _shown(
     inside = (pixels >= 0).all(axis=1) & (
         pixels <= (intrinsics.width - 1, intrinsics.height - 1)
     ).all(axis=1)  # NaN (behind the camera) compares as outside
+    rows = np.flatnonzero(inside)
+    unfolded = _unfolded(intrinsics, positions_camera[rows], pixels[rows])
     unoccluded = _unoccluded(reference, transform_part_to_sensor, positions_camera)
-    seen: NDArray[np.bool_] = inside & unoccluded
+    seen: NDArray[np.bool_] = unoccluded & np.isin(np.arange(len(pixels)), rows[unfolded])
     return seen
+
+
+def _unfolded(
+    intrinsics: Intrinsics, positions_camera: Points, pixels: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether pixels show these positions: far outside, lens models fold back into the image."""
+    directions = positions_camera / np.linalg.norm(positions_camera, axis=1)[:, None]
+    along = np.einsum('ij,ij->i', intrinsics.rays(pixels), directions)
+    same: NDArray[np.bool_] = along >= SAME_RAY_COS
+    return same
 
 
 def _unoccluded(

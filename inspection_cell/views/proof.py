@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from inspection_cell.findings import Presence
+from inspection_cell.findings import Presence, PresenceStatus
 from inspection_cell.observations import Image, Observation
 from inspection_cell.reference import ReferenceMesh
 from inspection_cell.sections.detection import Detection, Silhouette
@@ -55,8 +55,9 @@ class PresenceProof:
         """Whether the part was in the view; UNKNOWN where nothing could tell."""
         presence = feature_presence(expected)
         counted = [feature for feature in self._features if feature.count is not None]
-        if presence is None and counted:
-            presence = counted_presence(counted, detections)
+        if counted:
+            times = counted_presence(counted, detections)
+            presence = times if presence is None else _both(presence, times)
         if presence is not None:
             return presence
         if self._silhouette and self._reference and observation.intrinsics:
@@ -68,3 +69,13 @@ class PresenceProof:
                 image.pixels.astype(np.uint8, copy=False),
             )
         return Presence(evidence='this view has nothing that could prove presence')
+
+
+def _both(placed: Presence, counted: Presence) -> Presence:
+    """Features at their places and features that are counted, where a recipe demands both."""
+    proven = placed.status is counted.status is PresenceStatus.PRESENT
+    return Presence(
+        PresenceStatus.PRESENT if proven else PresenceStatus.ABSENT,
+        f'{placed.evidence}; {counted.evidence}',
+        min(placed.score, counted.score),
+    )

@@ -18,10 +18,8 @@ from inspection_cell.observations import Image, ImageSeries, Observation, ShotIm
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.eight_bit import to_eight_bit
 from inspection_cell.views.outlines import hull_of
-from inspection_cell.views.overlap import areas, shared_areas
+from inspection_cell.views.overlap import SAME_THING, areas, shared_areas
 from inspection_cell.views.tiles import concatenated
-
-SAME_THING = 0.5  # share of the smaller of two boxes that lies in the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,8 @@ def together(
     Args:
         looks: the shots.
         found: what each of them shows, of that what counts in it.
-        min_scores: by class, from where on a detection is a finding; weaker ones, and other
-            labels, are kept apart.
+        min_scores: by class and feature, from where on a detection counts; weaker ones, and
+            other labels, are kept apart.
     """
     if len(found) == 1:
         return Together(found[0], ((),) * len(found[0]))

@@ -323,14 +323,23 @@ def list_of(value):
 
 @pytest.mark.parametrize(
     ('dtype', 'shape'),
-    [(np.uint8, (6, 8)), (np.uint8, (6, 8, 3)), (np.uint16, (6, 8)), (np.float32, (6, 8))],
+    [
+        *[(np.uint8, (6, 8)), (np.uint8, (6, 8, 3)), (np.float32, (6, 8))],
+        *[(np.uint16, (6, 8)), (np.uint16, (6, 8, 3))],
+    ],
 )
 def test_images_survive_the_wire(dtype, shape):
-    pixels = (np.random.default_rng(1).random(shape) * 200).astype(dtype)
+    most = 200 if dtype is np.uint8 else 60_000
+    pixels = (np.random.default_rng(1).random(shape) * most).astype(dtype)
     msg = wired(image_to_msg(Image(pixels), 42, 'cell/left_optical_frame'))
     assert isinstance(msg, ImageMsg)
     assert (msg.header.stamp.nanosec, msg.header.frame_id) == (42, 'cell/left_optical_frame')
     assert np.array_equal(image_from_msg(msg).pixels, pixels)
+
+
+def test_an_image_that_no_encoding_holds_is_refused():
+    with pytest.raises(DataError, match='no encoding'):
+        image_to_msg(Image(np.zeros((6, 8, 3), dtype=np.float32)))
 
 
 def test_scans_survive_the_wire_and_deviations_have_a_field_beside_their_colour():

@@ -146,6 +146,12 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, value):
     assert all(key.startswith('distortion_coefficients.data') for key in found)
 
 
+def test_coefficients_that_a_model_needs_are_not_left_out(tmp_path):
+    left_out = {'distortion_model': 'equidistant', 'distortion_coefficients': 'out'}
+    found = refused(tmp_path / 'left.yaml', **left_out)
+    assert 'equidistant has 4' in found['distortion_coefficients'].allowed
+
+
 def test_an_unknown_model_is_told_with_the_known_ones(tmp_path):
     found = refused(tmp_path / 'left.yaml', distortion_model='division')
     assert set(found) == {'distortion_model'}

@@ -11,13 +11,16 @@ from inspection_cell.cell import load_cell
 from inspection_cell.errors import DataError, ModelError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import Finding, Presence, PresenceStatus, ViewStatus
-from inspection_cell.locations import demo_cell
+from inspection_cell.geometry import transform_points
+from inspection_cell.locations import demo_cell, demo_recipes
 from inspection_cell.observations import Image, Observation, Scan, ViewKey
 from inspection_cell.recipe import load_recipe
+from inspection_cell.reference import load_reference
 from inspection_cell.views.annotation import annotate
 from inspection_cell.views.detection import DetectionInspector
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.eight_bit import to_eight_bit
+from inspection_cell.views.presence import MISSED_SCORE
 
 
 class Told:
@@ -292,3 +295,43 @@ def test_a_recipe_without_detection_is_refused(tmp_path):
 def test_detections_that_cannot_be_are_refused(boxes, scores, labels):
     with pytest.raises(DataError):
         Detections(np.array(boxes, dtype=float), np.array(scores), labels)
+
+
+class Screws:
+    """A detector that sees a screw at each pixel but one, and weakly that it is missing there."""
+
+    backend = 'told'
+    classes = ('screw', 'missing_screw', 'scratch', 'stain')
+    model_hash = 'f' * 64
+
+    def __init__(self, pixels, weak):
+        self.boxes = np.hstack([pixels - 8.0, pixels + 8.0])
+        self.weak = weak
+
+    def detect(self, images, beside=0):
+        count = len(self.boxes)
+        scores = np.array([self.weak, *[0.9] * (count - 1)])
+        labels = ('missing_screw', *['screw'] * (count - 1))
+        return [Detections(self.boxes, scores, labels) for _ in images]
+
+
+@pytest.mark.parametrize('weak', [0.32, 0.59, 0.8])
+def test_a_weak_box_of_the_detector_does_not_take_the_place_of_a_stronger_sign(weak):
+    bracket = next(r for r in map(load_recipe, demo_recipes()) if r.part_type == 'bracket')
+    whole = bracket.file.detection.model_copy(update={'window': 'image'})
+    bracket = replace(bracket, file=bracket.file.model_copy(update={'detection': whole}))
+    cell, reference = load_cell(demo_cell()), load_reference(bracket)
+    camera = cell.cameras['left'].intrinsics.value()
+    held = bracket.file.presentations['top'].pose.transform()
+    sensor = cell.sensors['left'].pose.transform()
+    places = np.array(whole.features[0].positions_mm) / 1000.0
+    pixels = camera.project(transform_points(np.linalg.inv(sensor) @ held, places))
+    seen = Observation(
+        *('a1', ViewKey('top', 'left'), 123),
+        picture(shape=(camera.height, camera.width, 3)),
+        *(held, sensor, camera),
+    )
+    inspector = DetectionInspector(bracket, reference, Screws(pixels, weak), None)
+    findings = inspector.inspect(seen).view_findings.findings
+    (missing,) = [one for one in findings if one.label == 'missing_screw']
+    assert missing.score == max(weak, MISSED_SCORE)

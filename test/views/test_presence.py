@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from inspection_cell.findings import PresenceStatus
 from inspection_cell.geometry import Intrinsics, from_rpy, look_at, transform_points
+from inspection_cell.observations import Image, Observation, ViewKey
 from inspection_cell.reference import ReferenceMesh
-from inspection_cell.sections.detection import Feature, Silhouette
+from inspection_cell.sections.detection import Detection, Feature, Silhouette
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.presence import (
     MISSED_SCORE,
@@ -21,6 +23,8 @@ from inspection_cell.views.presence import (
     rendered_outline,
     silhouette_presence,
 )
+from inspection_cell.views.proof import PresenceProof
+from inspection_cell.views.tiles import concatenated
 
 CAMERA = Intrinsics(640, 480, 800.0, 800.0, 319.5, 239.5)
 CORNERS_MM = ((-30.0, -20.0, 5.0), (30.0, -20.0, 5.0), (30.0, 20.0, 5.0), (-30.0, 20.0, 5.0))
@@ -52,6 +56,8 @@ def screw_pixels(transform: np.ndarray) -> np.ndarray:
     return CAMERA.project(transform_points(transform, np.array(CORNERS_MM) / 1000.0))
 
 
+KEY = ViewKey('top', 'left')
+PICTURE = Image(np.zeros((480, 640, 3), dtype=np.uint8))
 NOTHING = Detections(np.zeros((0, 4)), np.zeros(0), ())
 
 
@@ -118,6 +124,36 @@ def test_a_screw_seen_too_weakly_lowers_the_score_of_the_missing_one():
     expected = expect_features(SCREWS, plate(), CAMERA, transform, detections)
     (finding,) = missing_findings(expected, detections)
     assert finding.score == pytest.approx(MISSED_SCORE * (1 - 0.3 / 0.4))
+
+
+@pytest.mark.parametrize('also_weakly', [False, True])
+def test_a_neighbour_that_was_found_is_no_trace_of_a_missing_screw(also_weakly):
+    close = SCREWS.model_copy(update={'positions_mm': ((0.0, 0.0, 5.0), (5.0, 0.0, 5.0))})
+    transform = from_above()
+    pixels = CAMERA.project(transform_points(transform, np.array(close.positions_mm) / 1000.0))
+    beside = pixels[:1] + 0.3 * (pixels[1:] - pixels[:1])  # of the first, within both gates
+    detections = boxes_at(
+        np.repeat(beside, 1 + also_weakly, axis=0), ['screw'] * (1 + also_weakly)
+    )
+    scores = np.array([0.9, 0.3])[: len(detections)]
+    detections = Detections(detections.boxes_px, scores, detections.labels)
+    expected = expect_features(close, plate(), CAMERA, transform, detections)
+    assert expected.matched.tolist() == [0, -1]
+    (finding,) = missing_findings(expected, detections)
+    assert finding.score == MISSED_SCORE
+
+
+def test_screws_that_only_a_folding_lens_model_puts_into_the_image_are_not_expected():
+    lens = Intrinsics(640, 480, 550.0, 550.0, 319.5, 239.5, 'plumb_bob', (-0.3, 0.0, 0.0, 0.0))
+    place = np.array([[0.28 * 1.47, 0.0, 0.28]])
+    (u, v) = lens.project(place)[0]
+    assert 0 <= u < 640
+    assert 0 <= v < 480
+    far = np.eye(4)
+    far[:3, 3] = place[0] - (0.0, 0.0, 0.005)
+    at = Feature(label='screw', positions_mm=((0.0, 0.0, -5.0),), gate_mm=4.0)
+    turned = far @ from_rpy(np.zeros(3), np.deg2rad([180.0, 0.0, 0.0]))
+    assert not len(expect_features(at, plate(), lens, turned, NOTHING).pixels)
 
 
 def test_screws_on_the_far_side_are_not_expected():
@@ -195,3 +231,26 @@ def test_a_part_turned_by_90_degrees_is_absent():
     turned = from_above() @ from_rpy((0, 0, 0), (0, 0, np.pi / 2))
     presence = silhouette_presence(Silhouette(), plate(), CAMERA, from_above(), picture_of(turned))
     assert presence.status is PresenceStatus.ABSENT
+
+
+def proof(*features):
+    detection = Detection(model='m', classes={}, features=features)
+    return PresenceProof(detection, None, plate())
+
+
+@pytest.mark.parametrize(('logos', 'told'), [(0, 'ABSENT'), (1, 'PRESENT')])
+def test_what_is_counted_is_demanded_beside_what_has_its_place(logos, told):
+    transform = from_above()
+    seen = boxes_at(screw_pixels(transform), ['screw'] * 4)
+    seen = concatenated([seen, boxes_at(np.full((logos, 2), 50.0), ['logo'] * logos)])
+    both = proof(SCREWS, Feature(label='logo', count=1))
+    here = Observation('i', KEY, 1, PICTURE, np.eye(4), np.linalg.inv(transform), CAMERA)
+    presence = both.presence(here, PICTURE, seen, both.expected(here, seen))
+    assert presence.status.name == told
+    assert '4 of 4 expected' in presence.evidence
+    assert f'{logos} of 1 logo' in presence.evidence
+
+
+def test_a_feature_that_is_listed_twice_is_refused_for_one_detection_would_prove_both():
+    with pytest.raises(ValidationError, match='each label once'):
+        proof(SCREWS, SCREWS.model_copy(update={'gate_mm': 2.0}))

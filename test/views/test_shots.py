@@ -253,3 +253,11 @@ def test_whatever_the_shots_show_nothing_is_lost_and_two_of_one_shot_stay_two(sh
                 and (boxes[i, 2:] >= box[2:]).all()
                 for i in range(len(seen.shots))
             )
+
+
+def test_one_screw_that_two_shots_show_is_one_screw():
+    bright, dark = (found(('screw', score, 20, 20, 30, 30)) for score in (0.9, 0.6))
+    looks = [ShotImage(name, image(BRIGHT)) for name in ('bright', 'dark')]
+    seen = together(looks, [bright, dark], {'screw': 0.4})
+    assert seen.detections.labels == ('screw',)
+    assert seen.detections.scores.tolist() == [0.9]

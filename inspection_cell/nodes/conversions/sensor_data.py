@@ -18,15 +18,20 @@ from inspection_cell.nodes.conversions.poses import stamp_to_msg
 from inspection_cell.observations import Image, Scan
 
 GREY_ENCODINGS = {'uint8': 'mono8', 'uint16': 'mono16', 'float32': '32FC1'}
+COLOUR_ENCODINGS = {'uint8': 'bgr8', 'uint16': 'bgr16'}
 BIG_ENDIAN = sys.byteorder == 'big'
 
 
 def image_to_msg(image: Image, stamp_ns: int = 0, frame_id: str = '') -> ImageMsg:
-    """An image: bgr8, mono8, mono16 or 32FC1."""
+    """An image: bgr8, bgr16, mono8, mono16 or 32FC1; raises DataError for other kinds."""
     pixels = np.ascontiguousarray(image.pixels)
     msg = ImageMsg(height=pixels.shape[0], width=pixels.shape[1])
     msg.header.stamp, msg.header.frame_id = stamp_to_msg(stamp_ns), frame_id
-    msg.encoding = 'bgr8' if pixels.ndim == 3 else GREY_ENCODINGS[str(pixels.dtype)]
+    encodings = COLOUR_ENCODINGS if pixels.ndim == 3 else GREY_ENCODINGS
+    encoding = encodings.get(str(pixels.dtype))
+    if encoding is None:
+        raise DataError(f'image {pixels.shape}, {pixels.dtype}: no encoding of ROS holds it')
+    msg.encoding = encoding
     msg.is_bigendian = int(BIG_ENDIAN)
     msg.step = pixels.nbytes // pixels.shape[0]
     msg.data = _bytes_of(pixels)

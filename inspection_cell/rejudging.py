@@ -6,6 +6,7 @@ of the surface and which scans are judged together stay as they were; for those,
 parts.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -90,11 +91,22 @@ def rejudge(verdict: Verdict, fuser: Fuser) -> Rejudged:
 def not_applied(before: Recipe, after: Recipe) -> tuple[str, ...]:
     """Keys that differ, but say what the inspectors do with images, scans and signals."""
     first, second = (dict(_leaves(one.file.model_dump(mode='json'))) for one in (before, after))
+    looked_by = _looked_by(before) | _looked_by(after)
     return tuple(
         key
         for key in sorted(first.keys() | second.keys())
-        if first.get(key) != second.get(key) and not APPLIED.match(key)
+        if first.get(key) != second.get(key)
+        and (not APPLIED.match(key) or '.'.join(key.split('.')[:2]) in looked_by)
     )
+
+
+def _looked_by(recipe: Recipe) -> set[str]:
+    """Keys that inspectors have read too: what they found by them stays as it was."""
+    file = recipe.file.model_dump(mode='json')
+    detection, surface = file.get('detection') or {}, file.get('surface') or {}
+    named = json.dumps([detection.get('masks'), detection.get('regions'), surface])
+    keys = {f'zones.{name}' for name in recipe.file.zones if json.dumps(name) in named}
+    return keys | ({'coverage.max_incidence_deg'} if surface else set())
 
 
 def _leaves(content: object, key: str = '') -> Iterator[tuple[str, object]]:

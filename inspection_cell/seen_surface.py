@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from inspection_cell.cell import Cell
 from inspection_cell.findings import ViewFindings
 from inspection_cell.fusion.coverage import seen_by
+from inspection_cell.fusion.looked_at import LookedAt
 from inspection_cell.fusion.poses import best_pose, pose_corrections
 from inspection_cell.fusion.visibility import CameraView
 from inspection_cell.fusion.visibility_cache import VisibilityCache
@@ -39,6 +40,8 @@ class SeenSurface:
         self._reference = reference
         self._cache = VisibilityCache(recipe, reference, cell)
         self.places = self._cache.places
+        detects = recipe.file.detection is not None
+        self._looked_at = LookedAt(recipe, reference, cell) if detects else None
         zones = resolve_zones(recipe, reference)
         self._zones = {name: zones[name].near(self.places.points) for name in self._demand.zones}
 
@@ -65,7 +68,12 @@ class SeenSurface:
         corrections = pose_corrections(self._cell, views)
         posed = [(view, best_pose(view, corrections)) for view in views]
         return [
-            CameraView(view.view, view.intrinsics, pose)
+            CameraView(
+                view.view,
+                view.intrinsics,
+                pose,
+                window=self._looked_at.window(view, pose) if self._looked_at else None,
+            )
             for view, pose in posed
             if view.intrinsics is not None and pose is not None
         ]

@@ -12,13 +12,14 @@ from inspection_cell.errors import DataError
 from inspection_cell.evidence import EvidenceFolder
 from inspection_cell.findings import Decision, Verdict
 from inspection_cell.fusion.fuse import Fuser
+from inspection_cell.locations import demo_recipes
 from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.pipeline import Pipeline
 from inspection_cell.recipe import RecipeFile, load_recipe
 from inspection_cell.records.serialisation import verdict_to_json
 from inspection_cell.records.store import RecordStore
 from inspection_cell.reference import load_reference
-from inspection_cell.rejudging import count_changes, rejudge
+from inspection_cell.rejudging import count_changes, not_applied, rejudge
 from inspection_cell.sim.plan import plan_parts
 from inspection_cell.sim.station import Station
 from inspection_cell.verdict import withhold
@@ -147,3 +148,28 @@ def test_real_scans_of_simulated_parts_are_judged_again_to_the_bit(tmp_path):
         result = rejudge(store.get(part.part_id).verdict, fuser)
         assert verdict_to_json(result.after) == verdict_to_json(result.before)
     store.close()
+
+
+def test_keys_that_inspectors_have_read_too_are_told_as_not_applied():
+    recipe = load_recipe(demo_recipes()[0])
+    steeper = recipe.file.coverage.model_copy(update={'max_incidence_deg': 45.0})
+    changed = replace(recipe, file=recipe.file.model_copy(update={'coverage': steeper}))
+    assert not_applied(recipe, changed) == ('coverage.max_incidence_deg',)
+
+
+def test_a_zone_is_told_as_not_applied_only_where_inspectors_look_by_it(line):
+    zone = {'boxes': [{'centre_mm': (0, 0, 2), 'size_mm': (9, 9, 1)}]}
+    content = line.recipe.file.model_dump(mode='json')
+    content['zones'] = {**content['zones'], 'edge': zone}
+    larger = {**content['zones'], 'edge': {'boxes': [{**zone['boxes'][0], 'size_mm': (8, 8, 1)}]}}
+
+    def told(surface):
+        before, after = (
+            replace(line.recipe, file=RecipeFile.model_validate({**content, **one}))
+            for one in (surface, {**surface, 'zones': larger})
+        )
+        return not_applied(before, after)
+
+    assert told({}) == ()
+    masked = {'surface': {**content['surface'], 'masks': ['edge']}}
+    assert told(masked) == ('zones.edge.boxes',)

@@ -43,11 +43,12 @@ def associate(
     ordered = sorted(findings, key=canonical)
     gap = gaps(ordered)
     distance = _statistical(ordered, np.minimum(gap, gap.T), merge_m)
-    joinable = (distance <= SIGMAS) & ~_opposed(ordered) & ~_detoured(ordered, paths, distance)
+    apart = _opposed(ordered) | _detoured(ordered, paths, distance)
     one_thing = _of_one_zone(ordered)
+    joinable = (distance <= SIGMAS) & ~apart | one_thing
     distance[one_thing] = 0.0
-    joinable |= one_thing
-    groups = _Groups(ordered, gap, _rivals(ordered, merge_m) & ~one_thing)
+    rivals = _rivals(ordered, merge_m)
+    groups = _Groups(ordered, gap, rivals & ~one_thing, apart & ~one_thing)
     rows, columns = np.nonzero(np.triu(joinable, 1))
     for at in np.lexsort((columns, rows, distance[rows, columns])):
         groups.join(int(rows[at]), int(columns[at]))
@@ -63,18 +64,22 @@ def canonical(located: Located) -> tuple[str, str, str, float, tuple[float, ...]
 
 
 class _Groups:
-    """Groups that grow pair by pair, and never hold two rivals without a witness."""
+    """Groups that grow pair by pair, and never hold two rivals without a witness.
+
+    Nor two that lie on opposite faces, or far apart along the surface, whatever lies between.
+    """
 
     def __init__(
         self,
         findings: Sequence[Located],
         gap: NDArray[np.float64],
         rivals: NDArray[np.bool_],
+        apart: NDArray[np.bool_],
     ) -> None:
         self._all = findings
         sigmas = np.array([found.sigma_m for found in findings])
         self._covered = gap <= np.sqrt(sigmas[:, None] ** 2 + sigmas[None] ** 2)
-        self._rivals = rivals
+        self._rivals, self._apart = rivals, apart
         self._group = np.arange(len(findings))
 
     def join(self, one: int, other: int) -> None:
@@ -82,11 +87,13 @@ class _Groups:
         if first == second:
             return
         left, right = np.flatnonzero(self._group == first), np.flatnonzero(self._group == second)
+        if self._apart[np.ix_(left, right)].any():
+            return
         both = np.concatenate([left, right])
-        apart = np.argwhere(self._rivals[np.ix_(left, right)])
+        rivals = np.argwhere(self._rivals[np.ix_(left, right)])
         # Another view that shows both as one thing settles it.
         if all(
-            (self._covered[left[a], both] & self._covered[right[b], both]).any() for a, b in apart
+            (self._covered[left[a], both] & self._covered[right[b], both]).any() for a, b in rivals
         ):
             self._group[both] = min(first, second)
 

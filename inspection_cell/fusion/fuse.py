@@ -22,6 +22,8 @@ from inspection_cell.findings import (
 from inspection_cell.fusion.admission import is_process, judged_views, prove_presence
 from inspection_cell.fusion.association import associate, canonical
 from inspection_cell.fusion.coverage import surface_coverage, view_coverage
+from inspection_cell.fusion.gaps import to_extent
+from inspection_cell.fusion.looked_at import LookedAt
 from inspection_cell.fusion.merging import (
     Known,
     Merged,
@@ -30,13 +32,18 @@ from inspection_cell.fusion.merging import (
     merge,
     source_of,
 )
+from inspection_cell.fusion.missing_features import (
+    MissingFeature,
+    missing_features,
+    put_in_place,
+)
 from inspection_cell.fusion.poses import best_pose, pose_corrections
 from inspection_cell.fusion.probability import any_of, contributions
 from inspection_cell.fusion.projection import Located, locate
 from inspection_cell.fusion.surface_paths import SurfacePaths
 from inspection_cell.fusion.visibility import CameraView, Sightings, focus_m, sightings
 from inspection_cell.fusion.visibility_cache import VisibilityCache
-from inspection_cell.geometry import invert
+from inspection_cell.geometry import Transform, invert
 from inspection_cell.measurements import is_feature
 from inspection_cell.observations import ViewKey
 from inspection_cell.recipe import Recipe
@@ -92,6 +99,13 @@ class Fuser:
         return VisibilityCache(self.recipe, self.reference, self.cell)
 
     @cached_property
+    def looked_at(self) -> LookedAt | None:
+        """What of their images the detector looks at."""
+        if self.reference is None or self.recipe.file.detection is None:
+            return None
+        return LookedAt(self.recipe, self.reference, self.cell)
+
+    @cached_property
     def zones(self) -> Mapping[str, SurfaceZone]:
         """The zones in each of which all that scans find is one thing."""
         names = self.recipe.file.fusion.one_defect
@@ -99,6 +113,13 @@ class Fuser:
             return {}
         zones = resolve_zones(self.recipe, self.reference)
         return {name: zones[name] for name in names}
+
+    @cached_property
+    def missing(self) -> Mapping[str, MissingFeature]:
+        """What is known of the features that may be missing, by the label of such findings."""
+        if self.reference is None:
+            return {}
+        return {one.label: one for one in missing_features(self.recipe, self.reference)}
 
     @cached_property
     def known(self) -> Known:
@@ -114,6 +135,8 @@ class Fuser:
         if self.paths is not None:
             self.paths.between(np.zeros((1, 3)), [None], np.zeros(1))
         self.known  # noqa: B018
+        self.missing  # noqa: B018
+        self.looked_at  # noqa: B018
         if self.visibility is not None:
             self.visibility.prepare()
 
@@ -192,7 +215,9 @@ class _Fusion:
             pose = best_pose(view, self.corrections)
             if view.is_evidence and view.intrinsics is not None and pose is not None:
                 focus = focus_m(self.fuser.cell, view.view.sensor)
-                cameras.append(CameraView(view.view, view.intrinsics, pose, focus))
+                looked_at = self.fuser.looked_at
+                window = looked_at.window(view, pose) if looked_at else None
+                cameras.append(CameraView(view.view, view.intrinsics, pose, focus, window))
         return cameras
 
     def _located(self, view: ViewFindings) -> list[Located]:
@@ -215,7 +240,15 @@ class _Fusion:
         sigma_mm = self.settings.refined_sigma_mm if refined else self.settings.pose_sigma_mm
         margin_m = self.settings.merge_mm / 1000.0
         found = locate(self.reference, view, findings, pose, margin_m, sigma_mm / 1000.0)
-        return self._zoned(found) if view.view.sensor in self.fuser.scanners else found
+        if view.view.sensor in self.fuser.scanners:
+            return self._zoned(found)
+        return [self._in_place(one, view, pose) for one in found]
+
+    def _in_place(self, found: Located, view: ViewFindings, pose: Transform | None) -> Located:
+        feature = self.fuser.missing.get(found.finding.label)
+        if feature is None or pose is None:
+            return found
+        return put_in_place(found, feature, view, pose)
 
     def _zoned(self, findings: list[Located]) -> list[Located]:
         """Regions of scans, with the zone that makes them one thing with others."""
@@ -237,6 +270,7 @@ class _Fusion:
 
     def _merged(self, groups: Sequence[list[Located]]) -> list[Merged]:
         seen = self._sightings(groups)
+        shown = [f for group in groups for f in group if f.camera is not None]
         merged = []
         for column, group in enumerate(groups):
             resolution: dict[ViewKey, float] = {}
@@ -246,8 +280,9 @@ class _Fusion:
                     zip(seen.views, seen.resolution[:, column].tolist(), strict=True)
                 )
                 silent = {found.view for found in group} | self._undecided(group)
-                shown = zip(seen.views, seen.seen[:, column], strict=True)
-                clean = [view for view, sees in shown if sees and view not in silent]
+                silent |= _also_showing(anchor_of(group), shown)
+                looking = zip(seen.views, seen.seen[:, column], strict=True)
+                clean = [view for view, sees in looking if sees and view not in silent]
             merged.append(merge(self.fuser.known, group, resolution, clean))
         return merged
 
@@ -311,6 +346,18 @@ class _Fusion:
             looking,
             cache=self.fuser.visibility,
         )
+
+
+def _also_showing(anchor: Located, shown: Sequence[Located]) -> set[ViewKey]:
+    """Views that show something at an anchor's place, if only as another thing: not clean."""
+    if anchor.position_m is None:
+        return set()
+    place = anchor.position_m[None]
+    return {
+        found.view
+        for found in shown
+        if float(to_extent(place, found)[0]) <= float(np.hypot(anchor.sigma_m, found.sigma_m))
+    }
 
 
 def _order(defect: Defect) -> tuple[float, str, tuple[float, ...], tuple[str, ...]]:

@@ -24,7 +24,7 @@ def gaps(findings: Sequence[Located]) -> NDArray[np.float64]:
     or a dent, in the corner of a long scratch's box is not the scratch.
     """
     places = np.stack([_position(found) for found in findings])
-    columns = [_to_extent(places, found) for found in findings]
+    columns = [to_extent(places, found) for found in findings]
     gap = np.stack(columns, axis=1)
     labels = np.array([found.finding.label for found in findings])
     unlike = labels[:, None] != labels[None]
@@ -42,7 +42,8 @@ def pieces_gap(one: Located, other: Located) -> float:
     return max(apart_m - _radius_m(one.finding) - _radius_m(other.finding), 0.0)
 
 
-def _to_extent(places: Points, found: Located) -> NDArray[np.float64]:
+def to_extent(places: Points, found: Located) -> NDArray[np.float64]:
+    """(N,) metres from places (N, 3) to what a view shows of a finding; inf behind its camera."""
     box, pose, camera = found.finding.box_px, found.transform_part_to_sensor, found.camera
     if box is None or pose is None or camera is None:
         straight = np.linalg.norm(places - _position(found), axis=1)

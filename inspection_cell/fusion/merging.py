@@ -95,7 +95,7 @@ def merge(
     testimony = Testimony(_best(imaged), _best(measured), missed if imaged else {})
     position, sigma_m = _place(group, known.reference)
     position = known.middles.get(anchor_of(group).zone, position)
-    expected = expected_place(recipe, imaged, position)
+    expected = expected_place(recipe, imaged, anchor_of(group).position_m)
     position = position if expected is None else expected
     probability = testimony.probability
     defect = Defect(
@@ -138,7 +138,8 @@ def _place(
 ) -> tuple[NDArray[np.float64] | None, float]:
     """Mean of the places, weighted by their certainty, on the surface; and its uncertainty.
 
-    Several pieces of one view are first taken together, each as heavy as it is long.
+    Several pieces of one view are first taken together, each as heavy as it is long. What the
+    part's pose adds to the uncertainty is the same for all views: no averaging lowers it.
     """
     anchor = anchor_of(group)
     if anchor.position_m is None:
@@ -152,7 +153,9 @@ def _place(
         query = o3d.core.Tensor.from_numpy(position[None].astype(np.float32))
         nearest = reference.scene.compute_closest_points(query)['points'].numpy()[0]
         position = nearest.astype(np.float64)
-    sigma_m = float(weights.sum() ** -0.5)
+    shared = np.array([max(f.pose_sigma_m for f in of) for of in by_view.values()])
+    own = np.maximum(np.sqrt(np.maximum(sigmas**2 - shared**2, 0.0)), LEAST_SIGMA_M)
+    sigma_m = float(np.hypot((own**-2.0).sum() ** -0.5, shared.max()))
     return position, 0.0 if sigma_m <= LEAST_SIGMA_M else sigma_m
 
 

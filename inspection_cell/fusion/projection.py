@@ -23,6 +23,7 @@ GRID = 5  # rays per side of a box, or of the box around an outline
 DENSE = 41  # before a finding is said to miss the part, which may be open as a frame
 BOX_SIGMA = 0.05  # standard deviation of a box's middle, in diagonals of it; 0.04 on renders
 BOX_SIGMA_PX = 1.0  # and never better than this
+COMPACT = 0.7  # of length times width, from which area on a region has no hollow: a disc has 0.79
 LEAST_COSINE = 0.25  # beyond 75° uncertainties are not stretched further
 
 
@@ -39,6 +40,7 @@ class Located:
         normal: (3,) outward, where it is known.
         off_part: the view has a pose, and the finding misses the part at that pose.
         sigma_m: standard uncertainty of the position along the surface, metres.
+        pose_sigma_m: the share of it that comes from the part's pose, which others share.
         camera: geometry of the view, for a finding in an image that was placed.
         transform_part_to_sensor: pose at which it was placed.
         pixels_per_m: of the image at the finding's depth; 0 where it is not known.
@@ -52,6 +54,7 @@ class Located:
     normal: NDArray[np.float64] | None = None
     off_part: bool = False
     sigma_m: float = 0.0
+    pose_sigma_m: float = 0.0
     camera: Intrinsics | None = None
     transform_part_to_sensor: Transform | None = None
     pixels_per_m: float = 0.0
@@ -106,6 +109,7 @@ def _as_given(view: ViewKey, finding: Finding, pose_sigma_m: float) -> Located:
         place,
         finding.normal,
         sigma_m=pose_sigma_m,
+        pose_sigma_m=pose_sigma_m,
         least_mm=finding.length_mm,
     )
 
@@ -181,6 +185,7 @@ def _place(
         position,
         normals[centre],
         sigma_m=float(np.hypot(box_m, pose_sigma_m)),
+        pose_sigma_m=pose_sigma_m,
         camera=camera,
         transform_part_to_sensor=transform_part_to_sensor,
         pixels_per_m=pixels_per_m,
@@ -206,7 +211,21 @@ def length_mm(pieces: Sequence[Located]) -> float:
 def reach_m(found: Located, place_m: NDArray[np.float64]) -> float:
     """Greatest distance of any point of a finding from a place (3,), metres."""
     away = np.linalg.norm(found.extent_m - place_m, axis=1)
-    return float(away.max(initial=0.0)) + _around_m(found)
+    return float(away.max(initial=0.0)) + _farthest_m(found)
+
+
+def _farthest_m(found: Located) -> float:
+    """How far a finding may reach from its position.
+
+    The position of a scan's region is one of its points: the middle of what fills its length and
+    width, but the near end of a crescent or of a ring round a bore.
+    """
+    if found.camera is not None:
+        return _around_m(found)
+    finding = found.finding
+    diagonal_mm = float(np.hypot(finding.length_mm, finding.width_mm))
+    filled = finding.area_mm2 >= COMPACT * finding.length_mm * finding.width_mm
+    return diagonal_mm / (2000.0 if filled else 1000.0)
 
 
 def _around_m(found: Located) -> float:

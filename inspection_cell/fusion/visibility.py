@@ -21,12 +21,15 @@ class CameraView:
     Attributes:
         focus_m: nearest and farthest distance along the optical axis that is sharp, metres; None:
             everything is.
+        window: (4,) x0, y0, x1, y1 of what was looked at, pixels; None: all of the image, or of
+            the part.
     """
 
     view: ViewKey
     camera: Intrinsics
     transform_part_to_sensor: Transform
     focus_m: tuple[float, float] | None = None
+    window: NDArray[np.intp] | None = None
 
     def sees(
         self,
@@ -74,11 +77,13 @@ class CameraView:
         return facing
 
     def inside(self, points: Points) -> NDArray[np.bool_]:
-        """Which points (N, 3), part frame, fall into the image."""
+        """Which points (N, 3), part frame, fall into what was looked at of the image."""
         points_camera = transform_points(self.transform_part_to_sensor, points)
         u, v = self.camera.project(points_camera).T
-        width, height = self.camera.width, self.camera.height
-        inside = (u >= -0.5) & (u < width - 0.5) & (v >= -0.5) & (v < height - 0.5)
+        left, top, right, bottom = (
+            (0, 0, *self.camera.size) if self.window is None else self.window
+        )
+        inside = (u >= left - 0.5) & (u < right - 0.5) & (v >= top - 0.5) & (v < bottom - 0.5)
         x, y, z = points_camera.T
         inside &= x * x + y * y <= np.square(_BEYOND * self._widest() * z)
         return np.asarray(inside, dtype=np.bool_)

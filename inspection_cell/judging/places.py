@@ -1,6 +1,6 @@
 """In which zones of the recipe a defect lies, for certain or perhaps."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -22,10 +22,20 @@ _LAYERS = (-0.5, 0.0, 0.5)  # below, on and above the surface, of the reach: it 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Names of zones: those that a defect lies in wholly, and those that it may touch."""
+    """Where a defect lies.
 
-    within: frozenset[str] = frozenset()
+    Attributes:
+        touched: names of the zones that it may touch.
+        inside: of those, which of the defect's points (N,) lie in them.
+    """
+
     touched: frozenset[str] = frozenset()
+    inside: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    def lies_in(self, zones: Collection[str]) -> bool:
+        """Whether all of it lies in these zones, taken together."""
+        own = [self.inside[name] for name in zones if name in self.inside]
+        return bool(own) and bool(np.any(own, axis=0).all())
 
 
 class DefectPlaces:
@@ -49,13 +59,11 @@ class DefectPlaces:
         if not self._names:
             return Place()
         if self._reference is None or defect.position_m is None:
-            return Place(touched=self._names)
+            return Place(self._names)
         points, triangles = self._around(self._reference, defect, defect.position_m)
         inside = {name: zone.contains(points, triangles) for name, zone in self._zones.items()}
-        return Place(
-            frozenset(name for name, own in inside.items() if own.all()),
-            frozenset(name for name, own in inside.items() if own.any()),
-        )
+        touched = {name: own for name, own in inside.items() if own.any()}
+        return Place(frozenset(touched), touched)
 
     def _around(
         self, reference: ReferenceMesh, defect: Defect, position_m: NDArray[np.float64]

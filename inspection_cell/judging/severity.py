@@ -101,5 +101,5 @@ def _may_concern(rule: SeverityRule, labels: set[str], place: Place) -> bool:
 
 
 def _surely_concerns(rule: SeverityRule, labels: set[str], place: Place) -> bool:
-    by_zone = rule.zones is None or not place.within.isdisjoint(rule.zones)
+    by_zone = rule.zones is None or place.lies_in(rule.zones)
     return by_zone and labels <= set(rule.labels)

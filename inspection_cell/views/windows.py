@@ -78,15 +78,27 @@ class PartWindows:
         camera = observation.intrinsics
         if camera is None:
             return None
-        view = observation.view
+        part_to_sensor = observation.transform_part_to_sensor
+        sensor_to_cell = observation.transform_sensor_to_cell
+        return self.at(observation.view, camera, part_to_sensor, sensor_to_cell)
+
+    def at(
+        self,
+        view: ViewKey,
+        camera: Intrinsics,
+        transform_part_to_sensor: Transform,
+        transform_sensor_to_cell: Transform | None,
+    ) -> NDArray[np.intp] | None:
+        """The window of a view at the poses that were reported; None for the whole image."""
         if self._cell is not None:
             size = self.named_size(view, camera)
+        elif transform_sensor_to_cell is not None:
+            size = self.size(view.presentation, camera, transform_sensor_to_cell)
         else:
-            size = self.size(view.presentation, camera, observation.transform_sensor_to_cell)
+            size = None
         if size is None or self._reference is None:
             return None
-        pose = observation.transform_part_to_sensor
-        bounds = image_bounds(self._reference, camera, pose, LEAST_MARGIN_PX)
+        bounds = image_bounds(self._reference, camera, transform_part_to_sensor, LEAST_MARGIN_PX)
         if bounds is None or (bounds[2:] - bounds[:2] > size).any():
             return None
         image = np.array(camera.size)

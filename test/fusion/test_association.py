@@ -141,3 +141,15 @@ def test_findings_of_different_views_in_different_groups_are_farther_apart_than_
         for other in groups[i + 1 :]:
             gaps = [np.linalg.norm(a.position_m - b.position_m) for a in one for b in other]
             assert min(gaps) > 0.006
+
+
+def test_front_and_back_of_a_thin_plate_stay_two_though_its_rim_is_marked_too():
+    findings = [
+        located(0, z_mm=1, sensor='above'),
+        located(1, sensor='beside', normal=np.array([1.0, 0.0, 0.0])),
+        located(0, z_mm=-1, sensor='below', normal=-UP),
+    ]
+    for order in (findings, findings[::-1]):
+        groups = associate(order, 0.006)
+        sides = [{found.view.sensor for found in group} for group in groups]
+        assert all(not {'above', 'below'} <= own for own in sides)

@@ -286,3 +286,69 @@ def test_dropping_any_view_of_a_bad_part_never_makes_it_good(world):
     for count in range(len(views)):
         for kept in combinations(views, count):
             assert decided(world, list(kept)) is not Decision.ACCEPT
+
+
+PIN_MM = (0.0, 34.0, 10.0)  # of which the mesh knows nothing: beside the plate, above its edge
+
+
+def with_pin(world):
+    detection = world.recipe.file.detection.model_dump()
+    pin = {'label': 'pin', 'positions_mm': [PIN_MM], 'gate_mm': 2.0}
+    return world.with_recipe(detection={**detection, 'features': [pin]})
+
+
+def box_of_pin(world, name):
+    middle = world.box(name, [PIN_MM])[:2]
+    return np.concatenate([middle - 8.0, middle + 8.0])
+
+
+def test_a_missing_pin_is_judged_where_it_should_be_though_its_box_shows_background(world):
+    world = with_pin(world)
+    views = [
+        world.camera(name, Finding('missing_pin', 0.6, box_px=box_of_pin(world, name)))
+        for name in ('left', 'right')
+    ]
+    found = fused(world, views)
+    assert found.off_part == ()
+    (defect,) = found.defects
+    assert defect.position_m == pytest.approx(np.array(PIN_MM) / 1000.0)
+    assert {one.view.sensor for one in defect.sources} == {'left', 'right'}
+    assert defect.value > defect.limit
+    assert defect.probability > 0.6
+
+
+def test_a_view_that_shows_another_thing_at_a_place_is_no_clean_witness_of_it(world):
+    scratch = world.camera('right', world.seen('right', 'scratch', SCRATCH_MM, 0.45))
+    near = [(-45, -28, 2), (24, 8, 2)]  # a stain whose box holds the scratch in its corner
+    stain = world.camera('left', world.seen('left', 'stain', near, 0.45))
+    found = {defect.label: defect for defect in fused(world, [scratch, stain]).defects}
+    assert found['scratch'].probability == pytest.approx(0.45)
+    clean = fused(world, [scratch, world.camera('left')]).defects[0]
+    assert clean.probability < 0.2
+
+
+def test_a_region_round_a_bore_reaches_across_it(world):
+    ring = Finding(
+        *('burr', 1.0),
+        value=0.5,
+        limit=0.2,
+        unit='mm',
+        position_m=np.array([0.009, 0.0, 0.002]),
+        normal=np.array([0.0, 0.0, 1.0]),
+        area_mm2=60.0,
+        length_mm=18.0,
+        width_mm=18.0,
+        peak_mm=0.5,
+    )
+    (defect,) = fused(world, [world.scan(ring)]).defects
+    assert defect.reach_mm >= 18.0
+    (dent,) = fused(world, [world.scan(DENT)]).defects
+    assert dent.reach_mm < DENT.length_mm
+
+
+def test_no_number_of_views_knows_a_place_better_than_the_pose_of_the_part(world):
+    views = [
+        world.camera(name, world.seen(name, 'scratch', SCRATCH_MM)) for name in ('left', 'right')
+    ]
+    (defect,) = fused(world, views).defects
+    assert defect.position_sigma_mm > world.recipe.file.fusion.pose_sigma_mm

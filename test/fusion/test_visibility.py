@@ -7,11 +7,17 @@ import pytest
 from brute_coverage import BruteForce
 from covered_part import Covered
 
+from inspection_cell.cell import load_cell
 from inspection_cell.errors import DataError
+from inspection_cell.findings import ViewFindings, ViewStatus
+from inspection_cell.fusion.looked_at import LookedAt
 from inspection_cell.fusion.visibility import CameraView, sightings
 from inspection_cell.fusion.visibility_cache import VisibilityCache
-from inspection_cell.geometry import Intrinsics, from_rpy, look_at
+from inspection_cell.geometry import Intrinsics, from_rpy, look_at, transform_points
+from inspection_cell.locations import demo_cell, demo_recipes
 from inspection_cell.observations import ViewKey
+from inspection_cell.recipe import load_recipe
+from inspection_cell.reference import load_reference
 
 STEEP = np.radians(75)
 UNDERSIDE = (np.array([[0.0, 0.0, -0.002]]), np.array([[0.0, 0.0, -1.0]]))
@@ -162,3 +168,42 @@ def test_a_camera_looks_where_its_axis_points():
     )
     assert view.inside(np.zeros((1, 3))).all()
     assert not view.inside(np.array([[0, 0, 2.0]])).any()
+
+
+@pytest.fixture(scope='module')
+def demo():
+    recipe = next(one for one in map(load_recipe, demo_recipes()) if one.part_type == 'bracket')
+    return load_cell(demo_cell()), recipe, load_reference(recipe)
+
+
+def view_of(demo, name='left'):
+    cell, recipe, _ = demo
+    held = recipe.file.presentations['top'].pose.transform()
+    sensor = cell.sensors[name].pose.transform()
+    return ViewFindings(
+        *('i', ViewKey('top', name), ViewStatus.OK),
+        transform_part_to_sensor=np.linalg.inv(sensor) @ held,
+        transform_sensor_to_cell=sensor,
+        intrinsics=cell.cameras[name].intrinsics.value(),
+    )
+
+
+@pytest.mark.parametrize(('off_mm', 'beside'), [(0.3, False), (12.0, True)])
+def test_what_lies_beside_the_window_that_the_detector_was_shown_was_not_seen(
+    demo, off_mm, beside
+):
+    cell, recipe, reference = demo
+    view = view_of(demo)
+    pose = view.transform_part_to_sensor @ from_rpy((off_mm / 1e3, 0, 0), (0, 0, 0))
+    window = LookedAt(recipe, reference, cell).window(view, pose)
+    assert (window is not None) == beside
+    whole = CameraView(view.view, view.intrinsics, pose)
+    looked = replace(whole, window=window)
+    samples = reference.samples
+    shown, image = looked.inside(samples), whole.inside(samples)
+    assert not (shown & ~image).any()
+    assert (shown.sum() < image.sum()) == beside
+    pixels = view.intrinsics.project(transform_points(pose, samples[shown]))
+    if beside:
+        assert (pixels >= window[:2] - 0.5).all()
+        assert (pixels < window[2:] - 0.5).all()

@@ -326,3 +326,18 @@ def test_every_defect_is_told_and_every_breach_has_value_and_limit(defects):
     for reason in found:
         if reason.code in ('rule_length', 'rule_count'):
             assert reason.value > reason.limit
+
+
+def test_zones_of_a_rule_are_taken_together():
+    halves = {
+        name: {'boxes': [{'centre_mm': (x_mm, 0, 2), 'size_mm': (50, 60, 1)}], 'facing': UP}
+        for name, x_mm in (('left', -25), ('right', 25))
+    }
+    lax = {'labels': ['scratch'], 'zones': ['left', 'right'], 'max_length_mm': 10.0}
+    content = CONTENT | {'zones': halves, 'decision': {'rules': [lax]}}
+    recipe = Recipe(Path('recipe.yaml'), 'h', RecipeFile.model_validate(content))
+    across = scratch((0, 0, 2), 6.0)
+    assert decision(recipe, across) is Decision.ACCEPT
+    alone = content | {'decision': {'rules': [{**lax, 'zones': ['left']}]}}
+    recipe = Recipe(Path('recipe.yaml'), 'h', RecipeFile.model_validate(alone))
+    assert decision(recipe, across) is Decision.REJECT

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from inspection_cell.cell import Cell, CellFile, Scanner
 from inspection_cell.errors import DataError
@@ -20,7 +21,6 @@ from inspection_cell.observations import Observation, Scan, ViewKey
 from inspection_cell.recipe import Presentation, Recipe, RecipeFile, Reference, load_recipe
 from inspection_cell.reference import METRES_PER_UNIT, ReferenceMesh, load_mesh
 from inspection_cell.schema import Pose
-from inspection_cell.sections.coverage import CoverageDemand
 from inspection_cell.sections.surface import Registration, Surface
 from inspection_cell.stored_parts import read_pose, read_scan
 from inspection_cell.surface.alignment import Aligned, Cloud, align, not_aligned
@@ -38,6 +38,7 @@ from inspection_cell.views.surface_findings import view_findings
 from inspection_cell.zones import SurfaceZone, resolve_zones
 
 Units = Literal['mm', 'm']
+JUDGED_BY = ('zones', 'coverage', 'fusion', 'decision')  # sections, beside `surface`
 DEFAULT_TOLERANCE_MM = (-0.5, 0.5)
 MESH_SUFFIXES = ('.stl', '.obj')
 SUFFIXES = ('.ply', '.pcd', *MESH_SUFFIXES)
@@ -249,15 +250,18 @@ def _recipe(
         changes['crop_mm'] = EVERYTHING_MM
     if tolerance_mm is not None:
         changes['tolerance_mm'] = tolerance_mm
-    surface = Surface.model_validate(surface.model_dump() | changes)
+    try:
+        surface = Surface.model_validate(surface.model_dump() | changes)
+    except ValidationError as error:
+        told = '; '.join(str(one['msg']).removeprefix('Value error, ') for one in error.errors())
+        raise DataError(f'limits {tolerance_mm}: {told}') from error
     file = RecipeFile(
         format=1,
         part_type=given.part_type if given is not None else 'part',
         reference=Reference(mesh=path.name, units=units),
         presentations={VIEW.presentation: Presentation(pose=_here(), sensors=(VIEW.sensor,))},
         surface=surface,
-        zones={} if given is None else given.file.zones,
-        coverage=given.file.coverage if given is not None else CoverageDemand(),
+        **({} if given is None else {name: getattr(given.file, name) for name in JUDGED_BY}),
     )
     return Recipe(path if recipe is None else recipe, given.sha256 if given else '', file)
 

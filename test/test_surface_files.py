@@ -3,6 +3,7 @@ import json
 import numpy as np
 import open3d as o3d
 import pytest
+import yaml
 from scipy.spatial.transform import Rotation
 
 from inspection_cell.errors import DataError
@@ -73,12 +74,18 @@ def test_a_good_scan_is_accepted_with_and_without_a_pose(files, pose_given):
     assert np.abs(found[:3, 3] - TURNED[:3, 3]).max() < 0.5e-3
 
 
-def test_a_raised_patch_is_a_defect_and_the_reports_show_it(files):
+def raised_patch(files):
+    """A scan of a part with one burr, in the part frame; the paths of scan and pose."""
     points = surface_points(0)
     patch = (np.abs(points[:, :2] - (45, 30)) < 4).all(axis=1) & (points[:, 2] > 19)
     points[patch, 2] += 0.8
     (files / 'bad.ply').write_bytes(ply_bytes(points))
     np.savetxt(files / 'here.txt', np.eye(4))
+    return files / 'bad.ply', files / 'here.txt'
+
+
+def test_a_raised_patch_is_a_defect_and_the_reports_show_it(files):
+    raised_patch(files)
     result = inspect_files(
         files / 'boot.stl', files / 'bad.ply', 'mm', (-0.3, 0.3), [files / 'here.txt']
     )
@@ -177,6 +184,23 @@ def test_a_recipe_demands_its_coverage(files):
     )
     assert result.decision is Decision.REVIEW
     assert [r.code for r in result.verdict.reasons] == ['coverage']
+
+
+def test_the_rules_of_the_recipe_are_those_of_the_command(files):
+    scan, pose = raised_patch(files)
+    lax = {'labels': ['extra_material', 'burr'], 'max_count': 3}
+    content = yaml.safe_load(RECIPE) | {'coverage': {'minimum': 0.0}, 'decision': {'rules': [lax]}}
+    (files / 'recipe.yaml').write_text(yaml.safe_dump(content))
+    result = inspect_files(
+        files / 'boot.stl', scan, 'mm', initial_poses=[pose], recipe=files / 'recipe.yaml'
+    )
+    assert result.decision is Decision.ACCEPT
+    assert 'defect_allowed' in [reason.code for reason in result.verdict.reasons]
+
+
+def test_limits_that_cannot_be_are_refused_in_words(files):
+    with pytest.raises(DataError, match=r'limits \(0\.1, 0\.5\)'):
+        inspect_files(files / 'boot.stl', files / 'good.ply', 'mm', (0.1, 0.5))
 
 
 def test_a_scan_of_a_symmetric_piece_of_the_part_is_refused_instead_of_guessed(files):

@@ -96,12 +96,21 @@ def align(clouds: Sequence[Cloud], field: DeviationField, surface: Surface) -> A
     ]
     deviations = field.compare(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
     station_of = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+    deviations, station_of = _cropped(deviations, station_of, surface.crop_mm)
     unfit = _unfit(deviations, station_of, len(pieces), surface.registration)
     if unfit:
         return not_aligned(field, replace(registered, reason=unfit))
     aligned = Aligned(registered, poses, deviations, _stations(clouds, poses), station_of)
-    if not _stood_there(aligned):
-        return replace(aligned, stations=None)
+    if aligned.stations is None:
+        return aligned
+    backwards = _backwards_share(aligned)
+    if backwards > _MOST_BACKWARDS:
+        why = (
+            f'{backwards:.0%} of the scan shows surface that looks away from the scanner, at most '
+            f'{_MOST_BACKWARDS:.0%} is expected: a thin wall is bent through, or the points are '
+            "not in the scanner's own frame"
+        )
+        return not_aligned(field, replace(registered, reason=why))
     return replace(aligned, deviations=_from_the_front(aligned, field))
 
 
@@ -189,6 +198,16 @@ def _near(
     return points_part if near.all() else points_part[near]
 
 
+def _cropped(
+    deviations: Deviations, station_of: NDArray[np.intp], crop_mm: float
+) -> tuple[Deviations, NDArray[np.intp]]:
+    """Without surroundings: what lies farther outside the material than `crop_mm`."""
+    near = deviations.signed_m <= crop_mm / 1e3
+    if near.all():
+        return deviations, station_of
+    return deviations.part(near), station_of[near]
+
+
 def _from_the_front(aligned: Aligned, field: DeviationField) -> Deviations:
     """Deviations of points that lie nearer to a far side: measured from the side that was seen.
 
@@ -240,16 +259,12 @@ def _stations(clouds: Sequence[Cloud], poses: Sequence[Transform]) -> Points | N
     return np.array(stood) if len(stood) == len(clouds) else None
 
 
-def _stood_there(aligned: Aligned) -> bool:
-    """Whether the scans can have been taken from where the sensors are said to have stood.
-
-    Stored range images are often kept in a frame whose origin is not the sensor: then many points
-    would have been seen from behind.
-    """
-    if aligned.stations is None or aligned.station_of is None:
-        return False
+def _backwards_share(aligned: Aligned) -> float:
+    """Share of points that would have been seen from behind, from where the scanners stood."""
     deviations = aligned.deviations
+    if aligned.stations is None or aligned.station_of is None or not len(deviations.points):
+        return 0.0
     some = slice(None, None, max(len(deviations.points) // 5000, 1))
     sensors = aligned.stations[aligned.station_of[some]]
     facing = cosines(deviations.points[some], deviations.outward[some], sensors)
-    return bool(np.mean(facing < 0) <= _MOST_BACKWARDS)
+    return float(np.mean(facing < 0))

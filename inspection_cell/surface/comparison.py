@@ -18,6 +18,8 @@ from inspection_cell.surface.regions import Region, find_regions
 from inspection_cell.surface.registration import Registered
 from inspection_cell.surface.seen import seen_samples
 
+TOO_COARSE = 4.0  # times the area that is asked for: points twice as far apart as they may be
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -74,7 +76,9 @@ def examine(
     with ThreadPoolExecutor(1) as beside:
         # The widest spacing rules: where that scan looks alone, it must do as it would alone.
         spaced = beside.submit(_spacings_m, scans, patches)
-        shown = beside.submit(lambda: _seen(aligned, spaced.result(), field, max_incidence_rad))
+        shown = beside.submit(
+            lambda: _seen(aligned, spaced.result(), field, limits, max_incidence_rad)
+        )
         noise = estimate_noise(deviations, patches, aligned.sensors)
         apart_m = max(spaced.result())
         regions = find_regions(
@@ -98,12 +102,21 @@ def _spacings_m(scans: Sequence[Deviations], patches: tuple[Patch, ...]) -> list
 
 
 def _seen(
-    aligned: Aligned, spacings_m: Sequence[float], field: DeviationField, max_incidence_rad: float
+    aligned: Aligned,
+    spacings_m: Sequence[float],
+    field: DeviationField,
+    limits: Limits,
+    max_incidence_rad: float,
 ) -> NDArray[np.bool_]:
-    """(M,) samples that at least one scan shows, from where its scanner stood."""
+    """(M,) samples that at least one scan shows, from where its scanner stood.
+
+    A scan that could not show the defects that are asked for has seen nothing.
+    """
     reference = field.reference
     seen = np.zeros(len(reference.samples), dtype=np.bool_)
     for number, (scan, apart_m) in enumerate(zip(aligned.by_scan, spacings_m, strict=True)):
+        if finest_mm2(apart_m) > TOO_COARSE * limits.min_area_mm2:
+            continue
         own = seen_samples(scan, reference, apart_m)
         if aligned.stations is not None:
             station = aligned.stations[number][None]
@@ -122,6 +135,8 @@ def _with_resolution(registered: Registered, apart_m: float, limits: Limits) -> 
         f'points lie {apart_m * 1e3:.2f} mm apart: defects below {finest:.1f} mm² may be missed, '
         f'{limits.min_area_mm2:g} mm² are asked for'
     )
+    if finest > TOO_COARSE * limits.min_area_mm2:
+        note += '; so coarse a scan does not count as having seen the surface'
     return replace(registered, note='; '.join(filter(None, (registered.note, note))))
 
 

@@ -45,7 +45,7 @@ class Deviations:
     outward: NDArray[np.floating]
     beyond_border: NDArray[np.bool_]
 
-    def part(self, rows: slice) -> 'Deviations':
+    def part(self, rows: slice | NDArray[np.bool_]) -> 'Deviations':
         """Those of some points."""
         own = (self.points[rows], self.signed_m[rows], self.outward[rows])
         return Deviations(*own, self.beyond_border[rows])

@@ -4,6 +4,8 @@ A point is judged by how far it lies from the usual deviation there, against the
 variation of good parts, whichever is larger.
 """
 
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -110,7 +112,7 @@ def load_golden(path: Path, reference: ReferenceMesh | None = None) -> GoldenRef
     try:
         with np.load(path, allow_pickle=False) as file:
             values = {name: file[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         expected = 'expected golden.npz as learn-reference writes it'
         raise DataError(f'{path}: {expected}: {" ".join(str(error).split())}') from error
     if int(values['format']) != _FORMAT:

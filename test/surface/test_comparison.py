@@ -250,3 +250,36 @@ def test_points_too_far_apart_for_the_smallest_defects_are_told(
     sparse = compared(points[::9], scanner_pose, field, Limits((-0.3, 0.3), 1.0)).registered
     assert dense.note == ''
     assert 'may be missed' in sparse.note
+
+
+def test_a_scan_that_could_not_show_what_is_asked_for_has_seen_nothing(
+    part, field, scan_of, scanner_pose
+):
+    points = transform_points(scanner_pose, scan_of(part))[::25]
+    found = compared(points, scanner_pose, field, Limits((-0.3, 0.3), 1.0))
+    assert not found.seen.any()
+    assert 'does not count as having seen' in found.registered.note
+    assert compared(points, scanner_pose, field, Limits((-0.3, 0.3), 100.0)).seen.any()
+
+
+def test_a_scan_that_shows_what_no_scanner_there_can_see_is_refused(
+    part, field, scan_of, scanner_pose
+):
+    points = scan_of(part).astype(np.float32)
+    behind = Cloud(points, scanner_pose, sensor=np.array([0.0, 0.0, 0.8]))
+    told = align([behind], field, SURFACE).registered
+    assert 'looks away from the scanner' in told.reason
+    assert align([Cloud(points, scanner_pose)], field, SURFACE).registered.ok
+
+
+def test_surroundings_within_the_parts_box_do_not_count(part, field, scan_of, scanner_pose):
+    points = transform_points(scanner_pose, scan_of(part))
+    low, high = (-0.03, -0.022, 0.033), (-0.02, -0.01, 0.0345)
+    finger = np.random.default_rng(4).uniform(low, high, (900, 3))
+    away = field.measure(finger).signed_mm.min()
+    surface = SURFACE.model_copy(update={'crop_mm': 0.9 * away})
+    both = transform_points(invert(scanner_pose), np.concatenate([points, finger]))
+    cloud = Cloud(both.astype(np.float32), scanner_pose, sensor=np.zeros(3))
+    assert compare(cloud, field, surface, Limits((-0.3, 0.3))).regions == ()
+    kept = SURFACE.model_copy(update={'crop_mm': 50.0})
+    assert compare(cloud, field, kept, Limits((-0.3, 0.3))).regions

@@ -75,6 +75,11 @@ def test_missing_and_damaged_files_are_refused_by_name(tmp_path):
     (tmp_path / 'text.npz').write_text('nothing')
     with pytest.raises(DataError, match=r'text\.npz: expected golden'):
         load_golden(tmp_path / 'text.npz')
+    golden_of(plane()).save(tmp_path / 'cut.npz')
+    whole = (tmp_path / 'cut.npz').read_bytes()
+    (tmp_path / 'cut.npz').write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r'cut\.npz: expected golden'):
+        load_golden(tmp_path / 'cut.npz')
     np.savez(tmp_path / 'other.npz', a=1)
     with pytest.raises(DataError, match=r'other\.npz: expected golden'):
         load_golden(tmp_path / 'other.npz')

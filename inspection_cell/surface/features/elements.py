@@ -13,6 +13,7 @@ from inspection_cell.surface.features.selection import BoreTarget, Cloud, PlaneT
 MIN_POINTS = 100
 MIN_TURN_DEG = 120.0
 MIN_DEPTH_SHARE = 0.25
+MIN_ZONE_SHARE = 0.8  # a corner of a face is flatter than the face
 _SECTORS = 72  # of the turn, to see how much of it the points cover
 _SECTOR_SHARE = 0.2  # of the usual count: a few flying points do not make a sector seen
 
@@ -38,6 +39,16 @@ class Elements:
             _check_count(len(points), f'in zone {zone}')
             self._planes[zone] = fit_plane(points, target.centre_m, target.normal), points
         return self._planes[zone]
+
+    def check_whole(self, zone: str) -> None:
+        """Raise UnmeasurableError where too little of a zone is seen to speak for all of it."""
+        points = self.plane(zone)[1]
+        share = self._plane_targets[zone].seen_share(points)
+        if share < MIN_ZONE_SHARE:
+            raise UnmeasurableError(
+                f'{share:.0%} of zone {zone} is seen; at least {MIN_ZONE_SHARE:.0%} needed',
+                len(points),
+            )
 
     def cylinder(self, bore: str) -> Cylinder:
         """The cylinder of a bore; UnmeasurableError when too little of its wall is seen."""

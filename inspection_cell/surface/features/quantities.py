@@ -28,6 +28,7 @@ def flatness_of(name: str, entry: Flatness, elements: Elements) -> tuple[Measure
     limits = (None, entry.tolerance_mm)
     try:
         plane, points = elements.plane(entry.zone)
+        elements.check_whole(entry.zone)
         local = (points - plane.point_m) @ plane.axes
         cutoff_m = None if entry.filter == 'none' else entry.filter.cutoff_mm / 1e3
         found = flatness(local[:, :2], local[:, 2], cutoff_m)
@@ -85,7 +86,10 @@ def _diameter_mm(cylinder: Cylinder) -> tuple[float, float]:
 
 
 def _position_mm(cylinder: Cylinder, entry: Bore) -> tuple[float, float]:
-    """Diameter of the zone around the nominal axis that holds the measured one; uncertainty."""
+    """Diameter of the zone around the nominal axis that holds the measured one; uncertainty.
+
+    The end that is farther away speaks, with what the other end, if it is hardly seen, may add.
+    """
     nominal = BoreTarget(entry)
     slope = cylinder.direction / float(cylinder.direction @ nominal.axis)
     found: list[tuple[float, float]] = []
@@ -94,7 +98,11 @@ def _position_mm(cylinder: Cylinder, entry: Bore) -> tuple[float, float]:
         away = float(np.linalg.norm(cylinder.point_m + along * slope - end))
         variance = float(np.linalg.eigvalsh(cylinder.displacement_covariance(end))[-1])
         found.append((2e3 * away, 2e3 * COVERAGE_PLANAR * float(np.sqrt(variance))))
-    return max(found)
+    value, spread = max(found)
+    limit = entry.position_tolerance_mm
+    if limit is not None and value - spread > limit:
+        return value, spread  # too far away already, whatever the other end does
+    return value, max(away + unsure for away, unsure in found) - value
 
 
 def _unmeasured(

@@ -18,6 +18,7 @@ _SAMPLES = 100_000  # of the reference, to learn where a zone lies
 _MIN_SAMPLES = 12
 _PLANE_M = 0.1e-3  # farther from its plane than this a zone is not nominally plane
 _CELL_M, _MOST_CELLS = 0.5e-3, 250
+_BLOCKS, _LEAST_BLOCK_M = 16, 2e-3  # along a zone, each large enough to hold points
 _FACING = 0.8  # cosine to the plane's normal, for its own points
 _ACROSS = 0.5  # greatest cosine to a bore's axis, for points of its wall
 _OUTSIDE, _BORDER, _INSIDE = 0, 1, 2
@@ -100,6 +101,16 @@ class PlaneTarget:
         cells[around.all(axis=(2, 3))] = _INSIDE
         cells[~around.any(axis=(2, 3))] = _OUTSIDE
         return cells
+
+    def seen_share(self, points: Points) -> float:
+        """Share of the zone that points (K, 3) on it cover, in blocks of some cells."""
+        wide = max(self._cells.shape) * self._cell_m / _BLOCKS
+        side = max(round(max(wide, _LEAST_BLOCK_M) / self._cell_m), 1)
+        wanted = {tuple(block) for block in np.argwhere(self._cells == _INSIDE) // side}
+        local = (points - self.centre_m) @ self._axes[:, :2]
+        cells = ((local - self._corner) / self._cell_m).astype(np.intp)
+        seen = {tuple(block) for block in np.unique(cells // side, axis=0)}
+        return len(wanted & seen) / len(wanted) if wanted else 1.0
 
     def select(self, cloud: Cloud) -> Points:
         """(K, 3) the cloud's points on this zone.

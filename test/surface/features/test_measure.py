@@ -85,6 +85,16 @@ def test_features_that_the_scan_does_not_show_are_told_with_their_points(bench):
     assert 'not measured' in str(found['step_height'])
 
 
+def test_a_corner_of_a_face_does_not_speak_for_its_flatness(bench):
+    scan = simulate(77, 'dome', density=DENSITY)
+    x, y = scan.points[:, 0] * 1e3, scan.points[:, 1] * 1e3
+    whole = measured(bench, scan.points)['top_flatness']
+    hidden = (x > -20.0) & (scan.points[:, 2] > 0.019)
+    part = measured(bench, scan.points[~hidden | (y > 20.0)])['top_flatness']
+    assert not whole.reason
+    assert 'of zone top is seen; at least 80% needed' in part.reason
+
+
 def test_an_empty_scan_measures_nothing_and_raises_nothing(bench):
     assert all(found.reason for found in measured(bench, np.empty((0, 3))).values())
 

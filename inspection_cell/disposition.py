@@ -150,6 +150,7 @@ class RejectSide:
             inspection_id, refused = self._identified()
         elif inspection_id in self._disposed or self._is_waiting(inspection_id):
             refused = f'a second part came as inspection {inspection_id}'
+            inspection_id = ''  # nothing of it is told of the first one
         self._waiting.append(_Waiting(inspection_id, part_id, now_ns, refused))
         return self.tick(now_ns)
 
@@ -161,6 +162,16 @@ class RejectSide:
             if not known.void:
                 known.void, known.why_void, known.decision = True, reason, None
         return self.tick(now_ns)
+
+    def stop(self, now_ns: int) -> tuple[Step, ...]:
+        """End: what waits is diverted, and every open command is told as unconfirmed."""
+        why = 'the reject side stops'
+        steps = list(self.cell_lost(why, now_ns))
+        for command, _ in self._unconfirmed.values():
+            reason = command.reason if command.reason == why else f'{command.reason}; {why}'
+            steps.append(Disposition(command, False, command.bin, reason))
+        self._unconfirmed.clear()
+        return tuple(steps)
 
     def confirmation(
         self, sequence: int, inspection_id: str, ok: bool, bin_name: str, message: str, now_ns: int

@@ -184,6 +184,29 @@ def test_a_confirmed_command_becomes_a_confirmed_disposition():
     assert side.tick(10 * S) == ()
 
 
+def test_nothing_of_a_second_part_is_told_of_the_first():
+    side = RejectSide(ROBOT)
+    first = released(side)
+    (second,) = commands(side.part_arrived('i1', 'p', S))
+    assert (first.inspection_id, second.inspection_id) == ('i1', '')
+    assert second.action is Action.DIVERT
+    assert 'second part came as inspection i1' in second.reason
+
+
+def test_a_reject_side_that_stops_diverts_what_waits_and_tells_of_every_open_command():
+    side = RejectSide(BELT)
+    open_one = released(side)
+    side.part_arrived('i2', 'p', 1)
+    command, *told = side.stop(2)
+    assert (command.inspection_id, command.action) == ('i2', Action.DIVERT)
+    assert [(d.command.sequence, d.confirmed) for d in told] == [
+        (open_one.sequence, False),
+        (command.sequence, False),
+    ]
+    assert all('the reject side stops' in one.reason for one in told)
+    assert side.due_ns is None
+
+
 @pytest.mark.parametrize(
     ('ok', 'bin_name', 'words'),
     [(False, 'good', 'the actuator failed: jammed'), (True, 'scrap', "expected 'good'")],

@@ -71,7 +71,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
         super().__init__(name, CellParams)
         self._edges: dict[str, CaptureEdge[M]] = {}
         self._last: dict[str, ViewFindings] = {}  # by sensor
-        self._took_s: dict[tuple[str, ViewKey], float] = {}  # by recipe, the last time
+        self._took_s: dict[tuple[str, ViewKey], float] = {}  # by part type, the last time
 
     def sensors_of(self, cell: Cell) -> Mapping[str, Camera | Scanner | ProcessSensor]:
         """Which sensors this node looks through."""
@@ -225,7 +225,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
 
     def _rank(self, view: CapturedView[M]) -> Rank:
         """Presentations in their order; of one, what took longest last time, to end together."""
-        took_s = self._took_s.get((view.order.recipe_hash, view.key), 0.0)
+        took_s = self._took_s.get((view.order.part_type, view.key), 0.0)
         return view.order.settled_ns, -took_s
 
     def _not_captured(
@@ -259,7 +259,7 @@ class InspectorNode(ManagedNode[CellParams], Generic[M, S, R]):
             self._not_inspected(job.view, ViewStatus.MALFORMED, str(error))
             return
         result = self.inspect(job.inspector, observation)
-        self._took_s[job.view.order.recipe_hash, job.view.key] = time.monotonic() - begin_s
+        self._took_s[job.view.order.part_type, job.view.key] = time.monotonic() - begin_s
         self._publish(job.view.order, _timed(job.view, result.view_findings))
         # What fails from here on does not undo the findings.
         guarded(self.get_logger(), 'show', partial(self.show, job.view, result))

@@ -2,12 +2,14 @@
 
 import threading
 import time
+from collections import deque
 
 from inspection_cell_msgs.msg import Release
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from inspection_cell.cell import Disposition
+from inspection_cell.disposition import REMEMBERED
 from inspection_cell.nodes.qos import RELIABLE, publisher_events
 
 
@@ -20,6 +22,7 @@ class Permits:
         self._settings = settings
         self._open: dict[str, Release] = {}
         self._until_s: dict[str, float] = {}
+        self._over: deque[str] = deque(maxlen=REMEMBERED)
         self._lock = threading.Lock()
         self._is_open = True
         self._publisher = node.create_publisher(
@@ -41,13 +44,16 @@ class Permits:
         with self._lock:
             if not self._is_open:
                 return  # the cell stops: the part is diverted
+            if inspection_id in self._over:
+                return  # it was diverted before its verdict came: nothing of it may be released
             self._open[inspection_id] = permit
             self._until_s[inspection_id] = time.monotonic() + self._settings.decide_within_s
             self._publisher.publish(permit)
 
     def end(self, inspection_id: str) -> None:
-        """Repeat it no more: the part was disposed of."""
+        """Repeat it no more, and grant it none: the part was disposed of."""
         with self._lock:
+            self._over.append(inspection_id)
             self._open.pop(inspection_id, None)
             self._until_s.pop(inspection_id, None)
 

@@ -9,7 +9,8 @@ diverted. Every call is answered within a bounded time.
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from action_msgs.msg import GoalStatus
 from inspection_cell_msgs.action import InspectPart, PresentPart
@@ -19,6 +20,7 @@ from rclpy.action import ActionClient, ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
+from rclpy.service import Service
 from rclpy.task import Future
 
 from inspection_cell.cell import Camera, load_cell
@@ -30,6 +32,7 @@ from inspection_cell.nodes.program_part import ProgramPart
 from inspection_cell.nodes.qos import RELIABLE
 from inspection_cell.nodes.run import ManagedNode, run
 
+Answer = Callable[[Any, Any], Awaitable[Any]]
 PARTS_KEPT = 16  # the robot holds one; others are on their way to the gate
 SPARE_S = 2.0  # for messages to travel, beside what the cell's own deadlines allow
 
@@ -42,6 +45,9 @@ class ProgramNode(ManagedNode[CellParams]):
         super().__init__('program_node', CellParams)
         # A call that waits must not keep out what it waits for.
         self._group = ReentrantCallbackGroup()
+        self._serves = False
+        self._calls = 0  # that wait for their answer
+        self._leaving: list[Service] = []  # services whose calls are answered still
 
     def configure(self) -> None:
         """Load the cell."""
@@ -57,6 +63,7 @@ class ProgramNode(ManagedNode[CellParams]):
 
     def activate(self) -> None:
         """Open actions, services and topics."""
+        self._serves = True
         self._parts: deque[ProgramPart] = deque(maxlen=PARTS_KEPT)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._inspect = ActionClient(self, InspectPart, 'inspect_part', callback_group=self._group)
@@ -81,23 +88,44 @@ class ProgramNode(ManagedNode[CellParams]):
         self._served = [
             self.create_service(kind, name, answer, callback_group=self._group)
             for kind, name, answer in (
-                (BeginPart, 'begin_part', self._begin),
-                (CapturePresentation, 'capture_presentation', self._capture),
-                (FinishPart, 'finish_part', self._finish),
+                (BeginPart, 'begin_part', self._counted(self._begin)),
+                (CapturePresentation, 'capture_presentation', self._counted(self._capture)),
+                (FinishPart, 'finish_part', self._counted(self._finish)),
                 (PartPlaced, 'part_placed', self._placed),
             )
         ]
 
     def deactivate(self) -> None:
         """End every inspection in work, and close."""
+        self._serves = False
         for part in self._parts:
             self._abandon(part, 'the cell stops')
-        for service in self._served:
-            self.destroy_service(service)
+            part.touch()
+        self._leaving += self._served
+        if not self._calls:
+            self._leave()
         self.destroy_subscription(self._commands)
         self.destroy_publisher(self._confirmations)
         self._present.destroy()
         self._inspect.destroy()
+
+    def _counted(self, answer: Answer) -> Answer:
+        """The same; a call that waits still gets its answer when the node is deactivated."""
+
+        async def call(request: Any, response: Any) -> Any:
+            self._calls += 1
+            try:
+                return await answer(request, response)
+            finally:
+                self._calls -= 1
+                if self._leaving and not self._calls and self.executor is not None:
+                    self.executor.create_task(self._leave)  # once this answer is on its way
+
+        return call
+
+    def _leave(self) -> None:
+        while self._leaving and not self._calls:
+            self.destroy_service(self._leaving.pop())
 
     async def _begin(
         self, request: BeginPart.Request, response: BeginPart.Response
@@ -324,7 +352,7 @@ class ProgramNode(ManagedNode[CellParams]):
                 changed = part.changed
                 if condition():
                     return True
-                if time.monotonic() >= end_s:
+                if time.monotonic() >= end_s or not self._serves:
                     return False
                 await changed
         finally:

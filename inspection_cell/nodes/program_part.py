@@ -1,5 +1,6 @@
 """One part in the hands of a robot whose own program leads: what was asked, done and answered."""
 
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ class ProgramPart:
         command: what the reject side wants done with the part.
         answers: what was answered for each pose, for a program that repeats its call.
         changed: done when something of this has changed; then there is a new one.
+        lock: held while it is exchanged: callbacks may run at the same time.
     """
 
     part_id: str
@@ -39,6 +41,7 @@ class ProgramPart:
     command: ActuatorCommand | None = None
     answers: dict[str, CapturePresentation.Response] = field(default_factory=dict)
     changed: Future = field(default_factory=Future)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def is_over(self) -> bool:
@@ -62,7 +65,8 @@ class ProgramPart:
 
     def touch(self) -> None:
         """Wake up who waits."""
-        changed, self.changed = self.changed, Future()
+        with self.lock:
+            changed, self.changed = self.changed, Future()
         changed.set_result(None)
 
     def ask(self, goal: PresentPart.Goal) -> Future:

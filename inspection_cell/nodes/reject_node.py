@@ -13,6 +13,7 @@ from inspection_cell_msgs.msg import (
 )
 from inspection_cell_msgs.msg import Disposition as DispositionMsg
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 
 from inspection_cell.cell import load_cell
 from inspection_cell.disposition import Action, Command, Disposition, RejectSide, Step
@@ -21,7 +22,7 @@ from inspection_cell.nodes.conversions.rejecting import command_to_msg, disposit
 from inspection_cell.nodes.conversions.verdicts import decision_from_msg
 from inspection_cell.nodes.diagnosis import Diagnosis, Reading
 from inspection_cell.nodes.params import CellParams
-from inspection_cell.nodes.pulse import Pulse
+from inspection_cell.nodes.pulse import DELIVERED_WITHIN_S, Pulse
 from inspection_cell.nodes.qos import LATCHED, RELIABLE, publisher_events
 from inspection_cell.nodes.run import ManagedNode, run
 from inspection_cell.nodes.timers import Alarm
@@ -76,7 +77,10 @@ class RejectNode(ManagedNode[CellParams]):
 
     def deactivate(self) -> None:
         """Divert what waits and close the topics."""
-        self._do(self._side.cell_lost('the reject side stops', time.monotonic_ns()))
+        self._do(self._side.stop(time.monotonic_ns()))
+        if self.context.ok():
+            for publisher in (self._commands, self._dispositions):
+                publisher.wait_for_all_acked(Duration(seconds=DELIVERED_WITHIN_S))
         self._alarm.close()
         self.destroy_timer(self._watching)
         self._diagnosis.close()

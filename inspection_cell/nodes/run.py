@@ -221,10 +221,10 @@ def run(*makes: Callable[[], ManagedNode[Any]]) -> int:
         return 1
     finally:
         stop.ignore()
-        if several:
-            executor.shutdown()  # no callback of one node while another is closed
         for node in reversed(nodes):
             node.close()
             node.destroy_node()
+        if several:
+            executor.shutdown()  # last: what ends in a node's threads is still handed to it
         rclpy.try_shutdown()
     return 0

@@ -30,8 +30,9 @@ class Program:
 
     def __init__(self, world, scan):
         self.world, self.scan = world, scan
-        for kind in (SurfaceNode, RejectNode, ProgramNode, CellNode):
-            world.start(kind())
+        self.program_node = ProgramNode()
+        for node in (SurfaceNode(), RejectNode(), self.program_node, CellNode()):
+            world.start(node)
         self.states = world.hear(CellState, 'cell_state', LATCHED)
         self.dispositions = world.hear(Disposition, 'disposition')
         clouds = world.probe.create_publisher(PointCloud2, 'scanner/points', SENSOR_RELIABLE)
@@ -206,3 +207,17 @@ def test_a_part_that_is_finished_before_all_poses_were_captured_is_diverted(prog
     robot.capture(begun)
     end = robot.finish(begun)
     assert (end.release, end.bin) == (False, 'review')
+
+
+def test_a_call_that_waits_is_answered_when_the_node_is_deactivated(program):
+    program = program()
+    begun = program.begin()
+    waiting = program.send('finish_part', inspection_id=begun.inspection_id)
+    node = program.program_node
+    program.world.until(lambda: node._calls)
+    node.trigger_deactivate()
+    assert not program.world_answer(waiting).ok
+    program.world.until(lambda: not node._leaving)
+    node.trigger_activate()
+    program.world.until(program.clients['begin_part'].service_is_ready)
+    assert program.begin('p-2').ok

@@ -104,6 +104,7 @@ class RejectSide:
         self._waiting: deque[_Waiting] = deque()
         self._disposed: deque[str] = deque(maxlen=REMEMBERED)
         self._unconfirmed: dict[int, tuple[Command, int]] = {}
+        self._late: dict[int, Command] = {}  # told as unconfirmed; the actuator may be slow
         self._sequence = 0
 
     @property
@@ -176,12 +177,16 @@ class RejectSide:
     def confirmation(
         self, sequence: int, inspection_id: str, ok: bool, bin_name: str, message: str, now_ns: int
     ) -> tuple[Step, ...]:
-        """Take what an actuator has done; an answer that fits no open command is ignored."""
-        command, _ = self._unconfirmed.get(sequence, (None, 0))
+        """Take what an actuator has done; an answer that fits no command is ignored.
+
+        One that comes after its time is told too: then the part has a second disposition.
+        """
+        command, _ = self._unconfirmed.get(sequence, (self._late.get(sequence), 0))
         if command is None or command.inspection_id != inspection_id:
             return self.tick(now_ns)
-        del self._unconfirmed[sequence]
-        reason = command.reason
+        late = self._unconfirmed.pop(sequence, None) is None
+        self._late.pop(sequence, None)
+        reason = f'{command.reason}; confirmed late' if late and ok else command.reason
         if not ok:
             reason = f'{reason}; the actuator failed: {message or "no reason given"}'
         elif bin_name != command.bin:
@@ -199,6 +204,8 @@ class RejectSide:
         for sequence, (command, sent_ns) in list(self._unconfirmed.items()):
             if now_ns >= self._confirmed_by_ns(sent_ns):
                 del self._unconfirmed[sequence]
+                self._late[sequence] = command
+                self._late.pop(sequence - REMEMBERED, None)
                 within_s = self._settings.confirm_within_s
                 reason = f'{command.reason}; no confirmation within {within_s:g} s'
                 steps.append(Disposition(command, False, command.bin, reason))

@@ -229,6 +229,16 @@ def test_a_missing_confirmation_is_told_once():
     assert side.tick(3 * S) == ()
 
 
+def test_a_confirmation_after_its_time_is_told_once():
+    side = RejectSide(ROBOT)
+    command = released(side)
+    assert len(side.tick(3 * S)) == 1
+    (done,) = side.confirmation(command.sequence, 'i1', True, 'good', '', 4 * S)
+    assert done.confirmed
+    assert 'confirmed late' in done.reason
+    assert side.confirmation(command.sequence, 'i1', True, 'good', '', 5 * S) == ()
+
+
 def test_confirmations_that_fit_no_command_are_ignored():
     side = RejectSide(ROBOT)
     command = released(side)

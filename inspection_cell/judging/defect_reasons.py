@@ -83,21 +83,21 @@ def _part_reasons(
 
 
 def _bad_probability(fused: Fused, ruled: Ruled) -> float:
-    """That the part is bad by what the limits of the classes judge.
+    """That the part is bad by what has not been decided defect by defect.
 
-    Fusion knows those limits alone. What rules judge, and what is within its uncertainty, has
-    been decided defect by defect; then the other defects tell, as if they were independent.
+    Fusion knows the limits of the classes alone. What rules judge, or would allow, and what is
+    within its uncertainty is taken out; then the other defects tell, as if they were independent.
+    Improbable defects that a rule forbids come to them, whatever their class allows.
     """
+    numbered = list(enumerate(fused.defects, start=1))
     decided = {
         number
-        for number, defect in enumerate(fused.defects, start=1)
-        if number in ruled.settled or defect.conformity is Conformity.UNCERTAIN
+        for number, defect in numbered
+        if number in ruled.settled | ruled.allowed or defect.conformity is Conformity.UNCERTAIN
     }
-    if not decided:
-        return fused.bad_probability
-    others = any_of(
-        defect.probability
-        for number, defect in enumerate(fused.defects, start=1)
-        if number not in decided and not _within(defect)
-    )
-    return min(others, fused.bad_probability)
+    beyond = fused.bad_probability
+    if decided:
+        others = [d.probability for n, d in numbered if n not in decided and not _within(d)]
+        beyond = min(any_of(others), beyond)
+    forbidden = [d.probability for n, d in numbered if n in ruled.forbidden and _within(d)]
+    return any_of([beyond, *forbidden]) if forbidden else beyond

@@ -341,3 +341,24 @@ def test_zones_of_a_rule_are_taken_together():
     alone = content | {'decision': {'rules': [{**lax, 'zones': ['left']}]}}
     recipe = Recipe(Path('recipe.yaml'), 'h', RecipeFile.model_validate(alone))
     assert decision(recipe, across) is Decision.REJECT
+
+
+def test_less_evidence_of_what_a_rule_allows_is_no_worse_than_more():
+    few = {'labels': ['stain'], 'max_count': 5, 'max_length_mm': 1.5}
+    for probability in (0.2, 0.99):
+        stains = [scratch((x, 0, 2), 1.0, probability, 'stain') for x in (0, 20)]
+        bad = 1.0 - (1.0 - probability) ** 2
+        assert decision(ruled(few), *stains, bad_probability=bad) is Decision.ACCEPT
+
+
+def test_several_improbable_ones_that_a_rule_forbids_make_a_part_probably_bad():
+    weak = [scratch((x, 0, 2), 1.0, 0.25) for x in (-40, -30, -20, -10, -5)]
+    assert decision(ruled(), *weak, bad_probability=0.0) is Decision.ACCEPT
+    (code,) = {
+        reason.code
+        for reason in reasons(ruled(NONE_IN_SEAL), *weak, bad_probability=0.0)
+        if reason.decision is not Decision.ACCEPT
+    }
+    assert code.startswith('part_')
+    beside = [replace(one, position_m=one.position_m * (-1, 1, 1)) for one in weak]
+    assert decision(ruled(NONE_IN_SEAL), *beside, bad_probability=0.0) is Decision.ACCEPT

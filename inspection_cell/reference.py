@@ -165,7 +165,7 @@ class ReferenceMesh:
 
     def entered(
         self, origins_part: NDArray[np.floating], points_part: NDArray[np.floating]
-    ) -> tuple[NDArray[np.intp], Points, Points]:
+    ) -> tuple[NDArray[np.intp], Points, NDArray[np.intp]]:
         """Where lines of sight meet the surface before they reach the point that was seen.
 
         Args:
@@ -173,8 +173,8 @@ class ReferenceMesh:
             points_part: (N, 3) that they saw.
 
         Returns:
-            Rows (E,) of the points behind the surface, where they entered (E, 3), and the outward
-            normals there (E, 3).
+            Rows (E,) of the points behind the surface, where they entered (E, 3), and through
+            which triangles (E,).
         """
         sight = points_part - origins_part
         ranges_m = np.linalg.norm(sight, axis=1)
@@ -182,7 +182,7 @@ class ReferenceMesh:
         hits_m, faces = self.cast_from(origins_part, sight)
         rows = np.flatnonzero(hits_m < ranges_m)
         entries = np.asarray((origins_part + hits_m[:, None] * sight)[rows], dtype=np.float64)
-        return rows, entries, self.normals[faces[rows]]
+        return rows, entries, faces[rows].astype(np.intp)
 
     def visible(
         self,

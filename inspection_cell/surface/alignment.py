@@ -223,8 +223,8 @@ def _from_the_front(aligned: Aligned, field: DeviationField) -> Deviations:
         return deviations
     points = deviations.points[behind].astype(np.float64)
     origins = sensors[behind] if len(sensors) > 1 else sensors
-    entered, entries, normals = field.reference.entered(origins.astype(np.float64), points)
-    rows = behind[entered]
+    entered, entries, faces = field.reference.entered(origins.astype(np.float64), points)
+    rows, normals = behind[entered], field.reference.normals[faces]
     depth_m = np.einsum('ij,ij->i', points[entered] - entries, normals)
     signed_m, outward = deviations.signed_m.copy(), deviations.outward.copy()
     signed_m[rows], outward[rows] = depth_m, normals

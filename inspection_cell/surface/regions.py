@@ -9,6 +9,7 @@ where that cannot be told.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,7 @@ def find_regions(
     if found is None or not len(found):
         return ()
     if sensors is not None:
-        found = _seen_from(sensors, found, deviations.points, field.reference)
+        found = _seen_from(sensors, found, deviations.points, field.reference, limits)
     groups = _connected(found, len(deviations.points))
     regions = [
         _region(found.only(members), limits)
@@ -106,16 +107,36 @@ def _seen_from(
     found: Candidates,
     points: NDArray[np.floating],
     reference: ReferenceMesh,
+    limits: Limits,
 ) -> Candidates:
-    """The same, deep points placed where their lines of sight enter the reference."""
+    """Deep points placed where their lines of sight enter the reference, by the limits there.
+
+    What is missing is missing there: a mask on the wall beside a hole takes nothing out of it.
+    """
     deep = np.flatnonzero(found.local_mm < -_DEEP_MM)
     if len(deep) == 0:
         return found
     sensor = sensors[found.ids[deep]] if len(sensors) > 1 else sensors
-    hidden, entries, normals = reference.entered(sensor, points[found.ids[deep]])
-    shown, outward = found.shown.copy(), found.outward.copy()
-    shown[deep[hidden]], outward[deep[hidden]] = entries, normals
-    return replace(found, shown=shown, outward=outward)
+    hidden, entries, faces = reference.entered(sensor, points[found.ids[deep]])
+    rows, at = deep[hidden], limits.at(entries, faces)
+    moved = {
+        'shown': entries,
+        'outward': reference.normals[faces],
+        'low_mm': at.low_mm,
+        'high_mm': at.high_mm,
+        'mask': at.mask,
+    }
+    found = replace(
+        found, **{name: _with(getattr(found, name), rows, moved[name]) for name in moved}
+    )
+    return found.only(np.abs(found.local_mm) + found.uncertainty_mm > np.abs(found.limit_mm))
+
+
+def _with(values: NDArray[Any], rows: NDArray[np.intp], changed: NDArray[Any]) -> NDArray[Any]:
+    """The same values, some rows changed."""
+    result = values.copy()
+    result[rows] = changed
+    return result
 
 
 def _connected(found: Candidates, cloud_size: int) -> list[NDArray[np.intp]]:

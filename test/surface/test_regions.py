@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from inspection_cell.geometry import transform_points
+from inspection_cell.sections.zones import Box, Zone
 from inspection_cell.surface.limits import Limits
 from inspection_cell.surface.patches import patches_of, spacing_m
 from inspection_cell.surface.regions import find_regions
+from inspection_cell.zones import SurfaceZone
 
 TOLERANCE_MM = (-0.15, 0.15)
 SIGMA_MM = 0.05  # of the scans here
@@ -89,3 +91,19 @@ def test_regions_smaller_than_the_least_area_are_dropped(part, scan_of, scanner_
     points, _ = raised(points, np.array([-0.03, -0.022, 0.02]), 0.5, 3.0)
     assert len(regions_of(points, field, min_area_mm2=1.0)) == 1
     assert regions_of(points, field, min_area_mm2=20.0) == ()
+
+
+def test_a_mask_on_the_wall_beside_a_hole_takes_nothing_out_of_the_hole(
+    part, scan_of, scanner_pose, field
+):
+    points = transform_points(scanner_pose, scan_of(part))
+    centre = np.array([0.03, -0.024, 0.02])  # on the plate's top, 6 mm from its side
+    hole = np.linalg.norm(points - centre, axis=1) < 3e-3
+    floor = points - hole[:, None] * (0.0, 0.0, 0.01)  # as deep as the nearest is the side
+    side = Zone(boxes=(Box(centre_mm=(0.0, -30.0, 10.0), size_mm=(80.0, 1.0, 20.0)),))
+    clamp = SurfaceZone('clamp', side, part)
+    limits = Limits(TOLERANCE_MM, masks=(clamp,))
+    above = centre + np.array([0.0, 0.0, 0.4])
+    (region,) = regions_of(floor, field, sensor=above, limits=limits)
+    assert region.mask == ''
+    assert np.linalg.norm(region.position_m - centre) < 2e-3

@@ -219,7 +219,7 @@ def _aligned(
 
 
 def _noted(aligned: Aligned, note: str) -> Aligned:
-    return replace(aligned, registered=replace(aligned.registered, note=note))
+    return replace(aligned, registered=aligned.registered.noted(note))
 
 
 def _recipe(

@@ -13,13 +13,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from inspection_cell.geometry import Points, Transform, transform_points
+from inspection_cell.geometry import Points, Transform, invert, transform_points
 from inspection_cell.sections.surface import Registration, Surface
 from inspection_cell.surface.blocks import in_turn, shared
 from inspection_cell.surface.deviation import DeviationField, Deviations
 from inspection_cell.surface.registration import Registered, in_box, placed, register
 
 _BACKWARDS = -0.3  # cosine to the line of sight: this surface cannot be seen
+_TOLD_MM = 0.01  # movements of scans against each other
 _FIRMLY = 2e-2  # observability of directions that a scan which may slide is trusted with
 _MOST_BACKWARDS = 0.1  # share of points that may face away from the sensor that saw them
 
@@ -143,11 +144,35 @@ def _registered(
     correction = together.transform_scan_to_part
     poses = tuple(correction @ cloud.transform_scan_to_part for cloud in clouds)
     if together.ok:
+        common = poses
         poses = tuple(
             _alone(cloud.points, pose, field, surface)
             for cloud, pose in zip(clouds, poses, strict=True)
         )
+        together = together.noted(_moved_apart(common, poses, field))
     return replace(together, transform_scan_to_part=poses[0]), poses
+
+
+def _moved_apart(
+    common: Sequence[Transform], own: Sequence[Transform], field: DeviationField
+) -> str:
+    """By how much scans were moved against each other, in words; empty for next to nothing.
+
+    Lengths between surfaces that no one scan shows together are known no better than this.
+    """
+    vertices = field.reference.vertices
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), axis=-1).reshape(-1, 3)
+    moved = np.stack(
+        [
+            transform_points(pose @ invert(before), corners)
+            for before, pose in zip(common, own, strict=True)
+        ]
+    )
+    apart_mm = 1e3 * float(np.linalg.norm(moved[:, None] - moved[None], axis=-1).max())
+    if apart_mm < _TOLD_MM:
+        return ''
+    return f'its scans were moved by up to {apart_mm:.2f} mm against each other'
 
 
 def _alone(

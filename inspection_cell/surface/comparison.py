@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +137,7 @@ def _with_resolution(registered: Registered, apart_m: float, limits: Limits) -> 
     )
     if finest > TOO_COARSE * limits.min_area_mm2:
         note += '; so coarse a scan does not count as having seen the surface'
-    return replace(registered, note='; '.join(filter(None, (registered.note, note))))
+    return registered.noted(note)
 
 
 def not_registered(field: DeviationField, registered: Registered) -> Comparison:

@@ -60,6 +60,10 @@ class Registered:
         """Whether the scan is registered."""
         return not self.reason
 
+    def noted(self, note: str) -> 'Registered':
+        """The same, with one more note."""
+        return replace(self, note='; '.join(filter(None, (self.note, note))))
+
 
 def register(
     points: NDArray[np.floating],

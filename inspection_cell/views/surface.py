@@ -127,7 +127,7 @@ class SurfaceInspector:
         limits = self._surface.registration
         pose = invert(observation.transform_part_to_sensor)
         found = register(scan.points, pose, self._field, limits, self._surface.crop_mm)
-        found = replace(found, note=self._note)
+        found = found.noted(self._note)
         return _shown(placed_findings(observation, found, limits, self._field.reference))
 
     def _judged(
@@ -135,7 +135,7 @@ class SurfaceInspector:
     ) -> _Judged:
         clouds = [_cloud(one) for one in observations]
         aligned = align(clouds, self._field, self._surface)
-        aligned = replace(aligned, registered=replace(aligned.registered, note=self._note))
+        aligned = replace(aligned, registered=aligned.registered.noted(self._note))
         identity = observations[0].inspection_id
         files = writer.submit(self._write_deviation, identity, view, aligned.deviations)
         compared = examine(

@@ -1,5 +1,7 @@
 """Zones, masks, the guard band and several scans: each fails where its feature is left out."""
 
+import re
+
 import numpy as np
 import open3d as o3d
 import pytest
@@ -136,6 +138,16 @@ def test_scans_from_two_sides_are_one_surface(part, field, scan_of):
     ]
     assert both.seen[seen[0] | seen[1]].mean() > 0.97
     assert (seen[1] & ~seen[0]).sum() > 20  # the one scan alone would not do
+
+
+@pytest.mark.parametrize('apart_mm', [0.0, 0.35])
+def test_how_far_scans_were_moved_against_each_other_is_told(part, field, scan_of, apart_mm):
+    first, second = clouds_of(part, scan_of, np.eye(4), (FROM_ABOVE, OTHER_SIDE))
+    off = shifted(apart_mm / 1e3, 0.0, 0.0) @ second.transform_scan_to_part
+    found = align([first, Cloud(second.points, off, second.sensor)], field, SURFACE).registered
+    assert found.ok, found.reason
+    told = re.search(r'moved by up to (\d\.\d+) mm against each other', found.note)
+    assert float(told[1] if told else 0.0) == pytest.approx(apart_mm, abs=0.08)
 
 
 def test_a_scan_that_leaves_directions_open_is_held_by_the_other(part, field, scan_of):

@@ -270,7 +270,7 @@ class _Fusion:
 
     def _merged(self, groups: Sequence[list[Located]]) -> list[Merged]:
         seen = self._sightings(groups)
-        shown = [f for group in groups for f in group if f.camera is not None]
+        showing = _showing(groups)
         merged = []
         for column, group in enumerate(groups):
             resolution: dict[ViewKey, float] = {}
@@ -280,7 +280,7 @@ class _Fusion:
                     zip(seen.views, seen.resolution[:, column].tolist(), strict=True)
                 )
                 silent = {found.view for found in group} | self._undecided(group)
-                silent |= _also_showing(anchor_of(group), shown)
+                silent |= showing[column]
                 looking = zip(seen.views, seen.seen[:, column], strict=True)
                 clean = [view for view, sees in looking if sees and view not in silent]
             merged.append(merge(self.fuser.known, group, resolution, clean))
@@ -348,16 +348,20 @@ class _Fusion:
         )
 
 
-def _also_showing(anchor: Located, shown: Sequence[Located]) -> set[ViewKey]:
-    """Views that show something at an anchor's place, if only as another thing: not clean."""
-    if anchor.position_m is None:
-        return set()
-    place = anchor.position_m[None]
-    return {
-        found.view
-        for found in shown
-        if float(to_extent(place, found)[0]) <= float(np.hypot(anchor.sigma_m, found.sigma_m))
-    }
+def _showing(groups: Sequence[Sequence[Located]]) -> list[set[ViewKey]]:
+    """Views that show something at each group's place, if only as another thing: not clean."""
+    showing: list[set[ViewKey]] = [set() for _ in groups]
+    placed = [(i, anchor_of(group)) for i, group in enumerate(groups)]
+    placed = [(i, anchor) for i, anchor in placed if anchor.position_m is not None]
+    if not placed:
+        return showing
+    places = np.stack([anchor.position_m for _, anchor in placed if anchor.position_m is not None])
+    sigmas = np.array([anchor.sigma_m for _, anchor in placed])
+    for found in (one for group in groups for one in group if one.camera is not None):
+        covered = to_extent(places, found) <= np.hypot(sigmas, found.sigma_m)
+        for row in np.flatnonzero(covered):
+            showing[placed[row][0]].add(found.view)
+    return showing
 
 
 def _order(defect: Defect) -> tuple[float, str, tuple[float, ...], tuple[str, ...]]:

@@ -43,12 +43,12 @@ def associate(
     ordered = sorted(findings, key=canonical)
     gap = gaps(ordered)
     distance = _statistical(ordered, np.minimum(gap, gap.T), merge_m)
-    apart = _opposed(ordered) | _detoured(ordered, paths, distance)
-    one_thing = _of_one_zone(ordered)
-    joinable = (distance <= SIGMAS) & ~apart | one_thing
+    opposed, one_thing = _opposed(ordered), _of_one_zone(ordered)
+    near = (distance <= SIGMAS) & ~opposed & ~_detoured(ordered, paths, distance)
+    joinable = near | one_thing
     distance[one_thing] = 0.0
     rivals = _rivals(ordered, merge_m)
-    groups = _Groups(ordered, gap, rivals & ~one_thing, apart & ~one_thing)
+    groups = _Groups(ordered, gap, rivals & ~one_thing, opposed & ~one_thing)
     rows, columns = np.nonzero(np.triu(joinable, 1))
     for at in np.lexsort((columns, rows, distance[rows, columns])):
         groups.join(int(rows[at]), int(columns[at]))
@@ -66,7 +66,7 @@ def canonical(located: Located) -> tuple[str, str, str, float, tuple[float, ...]
 class _Groups:
     """Groups that grow pair by pair, and never hold two rivals without a witness.
 
-    Nor two that lie on opposite faces, or far apart along the surface, whatever lies between.
+    Nor two that lie on opposite faces, whatever lies between.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class _Groups:
         findings: Sequence[Located],
         gap: NDArray[np.float64],
         rivals: NDArray[np.bool_],
-        apart: NDArray[np.bool_],
+        opposed: NDArray[np.bool_],
     ) -> None:
         self._all = findings
         sigmas = np.array([found.sigma_m for found in findings])
         self._covered = gap <= np.sqrt(sigmas[:, None] ** 2 + sigmas[None] ** 2)
-        self._rivals, self._apart = rivals, apart
+        self._rivals, self._opposed = rivals, opposed
         self._group = np.arange(len(findings))
 
     def join(self, one: int, other: int) -> None:
@@ -87,7 +87,7 @@ class _Groups:
         if first == second:
             return
         left, right = np.flatnonzero(self._group == first), np.flatnonzero(self._group == second)
-        if self._apart[np.ix_(left, right)].any():
+        if self._opposed[np.ix_(left, right)].any():
             return
         both = np.concatenate([left, right])
         rivals = np.argwhere(self._rivals[np.ix_(left, right)])

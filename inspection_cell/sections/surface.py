@@ -1,6 +1,6 @@
 """The recipe's section `surface`: when a scan counts as this part, and what may deviate."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -53,6 +53,10 @@ class Surface(StrictModel):
     as one surface; empty: each scan by itself."""
     crop_mm: PositiveMm = 20.0
     """Scan points farther than this from the reference at the robot's pose do not count, mm."""
+    viewpoint: Literal['origin', 'unknown'] = 'origin'
+    """Where the scanner stands in the frame of its points. `unknown`: for range images that are
+    kept in another frame. Nobody can tell then what a point lies behind, and a dent that reaches
+    nearly through a thin wall may be taken for the wall's other side."""
     registration: Registration = Registration()
     """When a scan counts as this part."""
 

@@ -109,7 +109,7 @@ def align(clouds: Sequence[Cloud], field: DeviationField, surface: Surface) -> A
         why = (
             f'{backwards:.0%} of the scan shows surface that looks away from the scanner, at most '
             f'{_MOST_BACKWARDS:.0%} is expected: a thin wall is bent through, or the points are '
-            "not in the scanner's own frame"
+            "not in the scanner's own frame (surface.viewpoint)"
         )
         return not_aligned(field, replace(registered, reason=why))
     return replace(aligned, deviations=_from_the_front(aligned, field))

@@ -133,7 +133,8 @@ class SurfaceInspector:
     def _judged(
         self, observations: Sequence[Observation], view: ViewKey, writer: Executor
     ) -> _Judged:
-        clouds = [_cloud(one) for one in observations]
+        at_origin = self._surface.viewpoint == 'origin'
+        clouds = [_cloud(one, np.zeros(3) if at_origin else None) for one in observations]
         aligned = align(clouds, self._field, self._surface)
         aligned = replace(aligned, registered=aligned.registered.noted(self._note))
         identity = observations[0].inspection_id
@@ -168,10 +169,10 @@ class SurfaceInspector:
         return (self._evidence.write(inspection_id, view, 'deviation', '.ply', content),)
 
 
-def _cloud(observation: Observation) -> Cloud:
+def _cloud(observation: Observation, sensor: NDArray[np.float64] | None) -> Cloud:
     assert isinstance(observation.data, Scan)
     pose = invert(observation.transform_part_to_sensor)
-    return Cloud(observation.data.points, pose, sensor=np.zeros(3))
+    return Cloud(observation.data.points, pose, sensor)
 
 
 def _shown(findings: ViewFindings) -> SurfaceInspection:

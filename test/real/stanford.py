@@ -42,6 +42,7 @@ surface:
   tolerance_mm: [-1.0, 1.0]
   min_area_mm2: 2.0
   crop_mm: 25.0
+  viewpoint: unknown  # these range images are not kept in the scanner's frame
   registration: {max_shift_mm: 20.0, max_rotation_deg: 10.0}
 coverage: {minimum: 0.25, by: scanner}
 """

@@ -194,7 +194,7 @@ def lit(make_world, robot_side, files, monkeypatch):
             folder, ModelFile(format=1, **model, **weights, licence='none', training=training)
         )
         monkeypatch.setattr(
-            'inspection_cell.views.running_models.load_detector', lambda *_: ToldDetector()
+            'inspection_cell.views.running_models.load_detector', lambda *_, **__: ToldDetector()
         )
         world = make_world()
         monkeypatch.setattr(Driver, 'cell_path', files.cell, raising=False)

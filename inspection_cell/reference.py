@@ -80,6 +80,13 @@ class ReferenceMesh:
         return self.vertices.min(axis=0), self.vertices.max(axis=0)
 
     @cached_property
+    def corners(self) -> Points:
+        """The corners of the upright box around the part (8, 3), metres."""
+        sides = np.meshgrid(*np.stack(self.bounds_m, axis=1))
+        corners: Points = np.stack(sides, axis=-1).reshape(-1, 3)
+        return corners
+
+    @cached_property
     def outermost(self) -> Points:
         """(K, 3) points that bound the part in every image: its hull, and samples on its faces.
 

@@ -23,9 +23,7 @@ class LookedAt:
     def __init__(self, recipe: Recipe, reference: ReferenceMesh, cell: Cell) -> None:
         """Take what the detector takes."""
         self._windows = PartWindows(recipe, reference, cell)
-        low, high = reference.vertices.min(axis=0), reference.vertices.max(axis=0)
-        corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), axis=-1)
-        self._corners = corners.reshape(-1, 3)
+        self._corners = reference.corners
 
     def window(
         self, view: ViewFindings, transform_part_to_sensor: Transform

@@ -45,7 +45,6 @@ class ProgramNode(ManagedNode[CellParams]):
         super().__init__('program_node', CellParams)
         # A call that waits must not keep out what it waits for.
         self._group = ReentrantCallbackGroup()
-        self._serves = False
         self._calls = 0  # that wait for their answer
         self._leaving: list[Service] = []  # services whose calls are answered still
 
@@ -63,7 +62,6 @@ class ProgramNode(ManagedNode[CellParams]):
 
     def activate(self) -> None:
         """Open actions, services and topics."""
-        self._serves = True
         self._parts: deque[ProgramPart] = deque(maxlen=PARTS_KEPT)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._inspect = ActionClient(self, InspectPart, 'inspect_part', callback_group=self._group)
@@ -97,7 +95,6 @@ class ProgramNode(ManagedNode[CellParams]):
 
     def deactivate(self) -> None:
         """End every inspection in work, and close."""
-        self._serves = False
         for part in self._parts:
             self._abandon(part, 'the cell stops')
             part.touch()
@@ -352,7 +349,7 @@ class ProgramNode(ManagedNode[CellParams]):
                 changed = part.changed
                 if condition():
                     return True
-                if time.monotonic() >= end_s or not self._serves:
+                if time.monotonic() >= end_s or not self._active:
                     return False
                 await changed
         finally:

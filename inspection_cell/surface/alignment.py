@@ -160,12 +160,9 @@ def _moved_apart(
 
     Lengths between surfaces that no one scan shows together are known no better than this.
     """
-    vertices = field.reference.vertices
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), axis=-1).reshape(-1, 3)
     moved = np.stack(
         [
-            transform_points(pose @ invert(before), corners)
+            transform_points(pose @ invert(before), field.reference.corners)
             for before, pose in zip(common, own, strict=True)
         ]
     )

@@ -18,7 +18,7 @@ from inspection_cell.reference import ReferenceMesh
 from inspection_cell.sections.detection import Feature, Silhouette
 from inspection_cell.views.detections import Detections
 from inspection_cell.views.overlap import SAME_THING, areas, shared_areas
-from inspection_cell.views.windows import SAME_RAY_COS, image_bounds
+from inspection_cell.views.windows import image_bounds, unfolded
 
 MISSED_SCORE = 0.6  # of a feature that should be there and of which the detector sees no trace
 MIN_FEATURES = 2  # one match alone may be chance
@@ -238,20 +238,10 @@ def _shown(
         pixels <= (intrinsics.width - 1, intrinsics.height - 1)
     ).all(axis=1)  # NaN (behind the camera) compares as outside
     rows = np.flatnonzero(inside)
-    unfolded = _unfolded(intrinsics, positions_camera[rows], pixels[rows])
+    rows = rows[unfolded(intrinsics, positions_camera[rows], pixels[rows])]
     unoccluded = _unoccluded(reference, transform_part_to_sensor, positions_camera)
-    seen: NDArray[np.bool_] = unoccluded & np.isin(np.arange(len(pixels)), rows[unfolded])
+    seen: NDArray[np.bool_] = unoccluded & np.isin(np.arange(len(pixels)), rows)
     return seen
-
-
-def _unfolded(
-    intrinsics: Intrinsics, positions_camera: Points, pixels: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Whether pixels show these positions: far outside, lens models fold back into the image."""
-    directions = positions_camera / np.linalg.norm(positions_camera, axis=1)[:, None]
-    along = np.einsum('ij,ij->i', intrinsics.rays(pixels), directions)
-    same: NDArray[np.bool_] = along >= SAME_RAY_COS
-    return same
 
 
 def _unoccluded(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspection_cell.cell import Cell
-from inspection_cell.geometry import Intrinsics, Transform, invert, transform_points
+from inspection_cell.geometry import Intrinsics, Points, Transform, invert, transform_points
 from inspection_cell.named_poses import named_pose
 from inspection_cell.observations import Observation, ViewKey
 from inspection_cell.recipe import Recipe
@@ -39,14 +39,22 @@ def image_bounds(
     pixels = camera.project(points)
     if not np.isfinite(pixels).all():
         return None
-    cosines = np.einsum('ij,ij->i', camera.rays(pixels), points) / np.linalg.norm(points, axis=1)
-    if cosines.min() < SAME_RAY_COS:
+    if not unfolded(camera, points, pixels).all():
         return None
     low, high = np.floor(pixels.min(axis=0)), np.ceil(pixels.max(axis=0))
     limits = np.tile(camera.size, 2)
     corners = np.concatenate([low - margin_px, high + margin_px]).clip(0, limits)
     bounds: NDArray[np.intp] = corners.astype(np.intp)
     return bounds if (bounds[2:] > bounds[:2]).all() else None
+
+
+def unfolded(
+    camera: Intrinsics, points_camera: Points, pixels: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether pixels (N, 2) show these points (N, 3): far outside, lens models fold back in."""
+    along = np.einsum('ij,ij->i', camera.rays(pixels), points_camera)
+    same: NDArray[np.bool_] = along / np.linalg.norm(points_camera, axis=1) >= SAME_RAY_COS
+    return same
 
 
 class PartWindows:
